@@ -1,0 +1,407 @@
+// Name-value pairs (FastCGI 1.0, section 3.4): walk, look up, decode, encode.
+//
+// A length below 128 takes one byte, or four with the top bit set; H2O sends
+// 127 in four bytes, so both forms are read for any length. A pair that runs
+// past the end of its stream is malformed and never cut short: the walk says
+// so, and nothing of the stream is used (golang/go#11824 is what comes of it
+// otherwise).
+
+import { ProtocolError } from "../errors.ts";
+
+/** Where the bytes of a value stand. */
+export interface Span {
+  /** Where the value begins, -1 where there is none. */
+  start: number;
+  /** Where it ends, excluded. */
+  end: number;
+}
+
+/** What every request is asked for, found in the one walk that validates. */
+export interface ParamsScan {
+  /** The value of CONTENT_LENGTH, -1 where it is unknown. */
+  contentLength: number;
+  /** The value of FCGI_DATA_LENGTH (section 6.4), -1 where it is unknown. */
+  dataLength: number;
+  /** Where the value of REQUEST_METHOD begins, -1 where there is none. */
+  methodStart: number;
+  /** Where it ends, excluded. */
+  methodEnd: number;
+  /** Where the value of HTTP_HOST begins, -1 where there is none. */
+  hostStart: number;
+  /** Where it ends, excluded. */
+  hostEnd: number;
+}
+
+const LETTER_H = 0x48;
+const LETTER_L = 0x4c;
+const LETTER_M = 0x4d;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Whether the bytes at an offset are those of an ASCII name. */
+function isAt(buffer: Uint8Array, start: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    if (buffer[start + i] !== name.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+/**
+ * A decimal number of digits alone, -1 for anything else: absent, empty,
+ * negative and no number all mean "unknown" (Caddy sends "-1"). Past 2^53 it
+ * is unknown too, for it could not be counted to.
+ */
+function parseLength(buffer: Uint8Array, start: number, end: number): number {
+  if (start === end) return -1;
+  let value = 0;
+  for (let at = start; at < end; at++) {
+    const digit = buffer[at]! - 48;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value <= Number.MAX_SAFE_INTEGER ? value : -1;
+}
+
+/**
+ * Walks all pairs of a complete stream once, checks that they are well formed,
+ * and notes those every request is asked for. A repeated name: the last wins.
+ *
+ * Hot: called for each request. The lengths are read in place rather than by a
+ * helper that would have to return two numbers.
+ *
+ * @param buffer What holds the stream.
+ * @param start Where it begins.
+ * @param end Where it ends, excluded.
+ * @param scan Where the findings go; every field is written.
+ * @returns Whether the stream is well formed.
+ */
+export function scanParams(
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  scan: ParamsScan,
+): boolean {
+  scan.contentLength = scan.dataLength = -1;
+  scan.methodStart = scan.methodEnd = -1;
+  scan.hostStart = scan.hostEnd = -1;
+  let at = start;
+  while (at < end) {
+    let nameLength = buffer[at++]!;
+    if (nameLength > 0x7f) {
+      if (end - at < 3) return false;
+      nameLength = (nameLength & 0x7f) << 24 | buffer[at]! << 16 |
+        buffer[at + 1]! << 8 | buffer[at + 2]!;
+      at += 3;
+    }
+    if (at === end) return false;
+    let valueLength = buffer[at++]!;
+    if (valueLength > 0x7f) {
+      if (end - at < 3) return false;
+      valueLength = (valueLength & 0x7f) << 24 | buffer[at]! << 16 |
+        buffer[at + 1]! << 8 | buffer[at + 2]!;
+      at += 3;
+    }
+    const value = at + nameLength;
+    const next = value + valueLength;
+    if (next > end) return false;
+    // By length first, then by a letter that tells it from other variables
+    // of that length (REQUEST_SCHEME, SERVER_ADDRESS, PATH_INFO).
+    if (nameLength === 14) {
+      const ninth = buffer[at + 8];
+      if (ninth === LETTER_L) {
+        if (isAt(buffer, at, "CONTENT_LENGTH")) {
+          scan.contentLength = parseLength(buffer, value, next);
+        }
+      } else if (ninth === LETTER_M && isAt(buffer, at, "REQUEST_METHOD")) {
+        scan.methodStart = value;
+        scan.methodEnd = next;
+      }
+    } else if (nameLength === 9) {
+      if (buffer[at] === LETTER_H && isAt(buffer, at, "HTTP_HOST")) {
+        scan.hostStart = value;
+        scan.hostEnd = next;
+      }
+    } else if (nameLength === 16 && isAt(buffer, at, "FCGI_DATA_LENGTH")) {
+      scan.dataLength = parseLength(buffer, value, next);
+    }
+    at = next;
+  }
+  return true;
+}
+
+/**
+ * Looks up one name, without decoding anything else. The last pair of that
+ * name wins.
+ *
+ * @param buffer What holds a well-formed stream.
+ * @param start Where it begins.
+ * @param end Where it ends, excluded.
+ * @param name The name, ASCII.
+ * @param span Where the place of the value goes.
+ * @returns Whether the name was found.
+ */
+export function findPair(
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  name: string,
+  span: Span,
+): boolean {
+  const wanted = name.length;
+  span.start = span.end = -1;
+  let at = start;
+  while (at < end) {
+    let nameLength = buffer[at++]!;
+    if (nameLength > 0x7f) {
+      nameLength = (nameLength & 0x7f) << 24 | buffer[at]! << 16 |
+        buffer[at + 1]! << 8 | buffer[at + 2]!;
+      at += 3;
+    }
+    let valueLength = buffer[at++]!;
+    if (valueLength > 0x7f) {
+      valueLength = (valueLength & 0x7f) << 24 | buffer[at]! << 16 |
+        buffer[at + 1]! << 8 | buffer[at + 2]!;
+      at += 3;
+    }
+    const value = at + nameLength;
+    if (nameLength === wanted && isAt(buffer, at, name)) {
+      span.start = value;
+      span.end = value + valueLength;
+    }
+    at = value + valueLength;
+  }
+  return span.start >= 0;
+}
+
+/**
+ * Decodes bytes as ISO-8859-1, each byte the character of its number, as Fetch
+ * wants header values. (A `TextDecoder` of that label decodes windows-1252.)
+ *
+ * @param buffer What holds the bytes.
+ * @param start Where they begin.
+ * @param end Where they end, excluded.
+ * @returns The string.
+ */
+export function decodeLatin1(
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+): string {
+  // What is ASCII, as nearly everything, is decoded natively.
+  const utf8 = decodeUtf8(buffer, start, end);
+  if (utf8.length === end - start && !utf8.includes("\uFFFD")) return utf8;
+  let text = "";
+  for (let at = start; at < end; at++) text += String.fromCharCode(buffer[at]!);
+  return text;
+}
+
+/**
+ * Decodes bytes as UTF-8; what is none becomes U+FFFD.
+ *
+ * @param buffer What holds the bytes.
+ * @param start Where they begin.
+ * @param end Where they end, excluded.
+ * @returns The string.
+ */
+export function decodeUtf8(
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+): string {
+  return decoder.decode(buffer.subarray(start, end));
+}
+
+/**
+ * Decodes every pair, in the order sent, repeated names included.
+ *
+ * The stream is decoded as one string first: where that gives a character per
+ * byte, the pairs are pieces of it, which is five times as fast as decoding
+ * each. (As many characters as bytes, none of them U+FFFD, means that every
+ * byte is ASCII, the same in both encodings.)
+ *
+ * @param buffer What holds the stream.
+ * @param start Where it begins.
+ * @param end Where it ends, excluded.
+ * @param decode How a name or value is decoded: {@linkcode decodeUtf8} or
+ * {@linkcode decodeLatin1}.
+ * @param pair Called with each name and value.
+ * @throws {ProtocolError} `BAD_PAIR` at a pair that runs past the end, after
+ * `pair` was called for those before it.
+ */
+export function decodePairs(
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  decode: (buffer: Uint8Array, start: number, end: number) => string,
+  pair: (name: string, value: string) => void,
+): void {
+  const whole = decodeUtf8(buffer, start, end);
+  const isPlain = whole.length === end - start && !whole.includes("\uFFFD");
+  let at = start;
+  while (at < end) {
+    const first = at;
+    let nameLength = buffer[at++]!;
+    let room = end - at;
+    if (nameLength > 0x7f) {
+      nameLength = (nameLength & 0x7f) << 24 | buffer[at]! << 16 |
+        buffer[at + 1]! << 8 | buffer[at + 2]!;
+      at += 3;
+      room -= 3;
+    }
+    if (room < 1) failPair(first - start);
+    let valueLength = buffer[at++]!;
+    if (valueLength > 0x7f) {
+      valueLength = (valueLength & 0x7f) << 24 | buffer[at]! << 16 |
+        buffer[at + 1]! << 8 | buffer[at + 2]!;
+      at += 3;
+    }
+    const value = at + nameLength;
+    const next = value + valueLength;
+    if (next > end) failPair(first - start);
+    if (isPlain) {
+      pair(
+        knownName(whole, at - start, nameLength) ??
+          whole.substring(at - start, value - start),
+        whole.substring(value - start, next - start),
+      );
+    } else {
+      pair(decode(buffer, at, value), decode(buffer, value, next));
+    }
+    at = next;
+  }
+}
+
+/**
+ * Names that web servers send. A string that stands in the program is made a
+ * property name three times as fast as one that was just decoded.
+ */
+const KNOWN_NAMES: readonly string[] = [
+  "AUTH_TYPE",
+  "CONTENT_LENGTH",
+  "CONTENT_TYPE",
+  "DOCUMENT_ROOT",
+  "DOCUMENT_URI",
+  "FCGI_ROLE",
+  "GATEWAY_INTERFACE",
+  "HTTPS",
+  "HTTP_ACCEPT",
+  "HTTP_ACCEPT_ENCODING",
+  "HTTP_ACCEPT_LANGUAGE",
+  "HTTP_AUTHORIZATION",
+  "HTTP_CACHE_CONTROL",
+  "HTTP_CONNECTION",
+  "HTTP_COOKIE",
+  "HTTP_HOST",
+  "HTTP_IF_MODIFIED_SINCE",
+  "HTTP_IF_NONE_MATCH",
+  "HTTP_ORIGIN",
+  "HTTP_REFERER",
+  "HTTP_SEC_FETCH_DEST",
+  "HTTP_SEC_FETCH_MODE",
+  "HTTP_SEC_FETCH_SITE",
+  "HTTP_UPGRADE_INSECURE_REQUESTS",
+  "HTTP_USER_AGENT",
+  "HTTP_X_FORWARDED_FOR",
+  "HTTP_X_FORWARDED_PROTO",
+  "PATH_INFO",
+  "PATH_TRANSLATED",
+  "QUERY_STRING",
+  "REDIRECT_STATUS",
+  "REDIRECT_URI",
+  "REMOTE_ADDR",
+  "REMOTE_HOST",
+  "REMOTE_PORT",
+  "REMOTE_USER",
+  "REQUEST_METHOD",
+  "REQUEST_SCHEME",
+  "REQUEST_URI",
+  "SCRIPT_FILENAME",
+  "SCRIPT_NAME",
+  "SERVER_ADDR",
+  "SERVER_NAME",
+  "SERVER_PORT",
+  "SERVER_PROTOCOL",
+  "SERVER_SIGNATURE",
+  "SERVER_SOFTWARE",
+];
+
+/** KNOWN_NAMES by {@linkcode nameSlot}: two of one slot would lose the first. */
+const NAME_SLOTS: readonly (string | undefined)[] = KNOWN_NAMES.reduce(
+  (slots, name) => {
+    slots[nameSlot(name, 0, name.length)] = name;
+    return slots;
+  },
+  new Array<string | undefined>(512).fill(undefined),
+);
+
+/** A number below 512 that is another for each of the known names. */
+function nameSlot(text: string, at: number, length: number): number {
+  const end = at + length;
+  return (length * 25 + text.charCodeAt(end - 1) * 3 +
+    text.charCodeAt(end - 3) * 37 + text.charCodeAt(at) * 11) & 511;
+}
+
+function knownName(
+  whole: string,
+  at: number,
+  length: number,
+): string | undefined {
+  if (length < 3) return undefined;
+  const name = NAME_SLOTS[nameSlot(whole, at, length)];
+  return name !== undefined && name.length === length &&
+      whole.startsWith(name, at)
+    ? name
+    : undefined;
+}
+
+function failPair(offset: number): never {
+  throw new ProtocolError(
+    "BAD_PAIR",
+    `Cannot read the name-value pair at byte ${offset}: it runs past the end of its stream`,
+    0,
+    offset,
+  );
+}
+
+/**
+ * Encodes pairs: one byte for a length below 128, four for others.
+ *
+ * @param pairs The names and values, as UTF-8.
+ * @returns The bytes.
+ */
+export function encodePairs(
+  pairs: Iterable<readonly [name: string, value: string]>,
+): Uint8Array<ArrayBuffer> {
+  const encoded: Uint8Array[] = [];
+  let length = 0;
+  for (const [name, value] of pairs) {
+    const bytes = [encoder.encode(name), encoder.encode(value)];
+    encoded.push(...bytes);
+    for (const { length: size } of bytes) length += size + (size < 128 ? 1 : 4);
+  }
+  const out = new Uint8Array(length);
+  let at = 0;
+  for (let i = 0; i < encoded.length; i += 2) {
+    const name = encoded[i]!;
+    const value = encoded[i + 1]!;
+    at = writeLength(out, at, name.length);
+    at = writeLength(out, at, value.length);
+    out.set(name, at);
+    out.set(value, at + name.length);
+    at += name.length + value.length;
+  }
+  return out;
+}
+
+function writeLength(out: Uint8Array, at: number, length: number): number {
+  if (length < 128) {
+    out[at] = length;
+    return at + 1;
+  }
+  out[at] = length >>> 24 | 0x80;
+  out[at + 1] = length >>> 16;
+  out[at + 2] = length >>> 8;
+  out[at + 3] = length;
+  return at + 4;
+}

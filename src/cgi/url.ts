@@ -1,0 +1,103 @@
+// The URL of a request, rebuilt from its variables (RFC 3875, section 4.1).
+// Building never throws: a host that is none is refused before (isHost), and
+// whatever else comes, a path is made of it.
+
+/** Reads a variable as ISO-8859-1, so that each character is one byte. */
+export type ReadVariable = (name: string) => string | null;
+
+/** Hosts of letters, digits and hyphens, which need no closer look. */
+const PLAIN_HOST =
+  /^(?!.*(?:^|\.)xn--)[a-z0-9_-]+(?:\.[a-z0-9_-]*[a-z_-][a-z0-9_-]*)*\.?(?::\d{1,4})?$/i;
+
+/**
+ * Whether the value of HTTP_HOST is a host with or without a port (RFC 9110,
+ * section 7.2), and not user information, a path or a query in its place.
+ *
+ * @param host The value, not empty.
+ * @returns Whether it is a host.
+ */
+export function isHost(host: string): boolean {
+  if (PLAIN_HOST.test(host) && !/^\d+(?::\d+)?$/.test(host)) return true;
+  if (!/^[^\s/?#@\\<>^|]+$/.test(host)) return false;
+  return URL.canParse(`http://${host}/`);
+}
+
+/**
+ * Rebuilds the URL.
+ *
+ * @param read Reads a variable.
+ * @param mount A prefix to take off the path: empty, or `/` and no `/` at its
+ * end.
+ * @returns The URL.
+ */
+export function requestUrl(read: ReadVariable, mount: string): URL {
+  const scheme = requestScheme(read);
+  let target = requestTarget(read);
+  if (mount !== "" && target.startsWith(mount)) {
+    const next = target[mount.length];
+    if (next === undefined || next === "/" || next === "?") {
+      target = target.slice(mount.length);
+    }
+  }
+  if (!target.startsWith("/")) target = "/" + target;
+  const url = URL.parse(`${scheme}://${requestHost(read, scheme)}${target}`);
+  // SERVER_NAME is the web server's own word and may be anything.
+  return url ?? new URL(`${scheme}://localhost${target}`);
+}
+
+/**
+ * The scheme: `https` where HTTPS says so, otherwise REQUEST_SCHEME.
+ *
+ * @param read Reads a variable.
+ * @returns `http` or `https`.
+ */
+export function requestScheme(read: ReadVariable): "http" | "https" {
+  const https = read("HTTPS")?.toLowerCase();
+  if (https === "on" || https === "1") return "https";
+  if (https === "off") return "http";
+  return read("REQUEST_SCHEME")?.toLowerCase() === "https" ? "https" : "http";
+}
+
+function requestHost(read: ReadVariable, scheme: string): string {
+  const host = read("HTTP_HOST");
+  if (host) return host;
+  const name = read("SERVER_NAME");
+  if (!name || !isHost(name)) return "localhost";
+  // HAProxy's SERVER_NAME is the Host header, with its port.
+  if (/:\d+$/.test(name)) return name;
+  const port = read("SERVER_PORT");
+  if (!port || !/^\d{1,5}$/.test(port) || Number(port) > 0xffff) return name;
+  return port === (scheme === "https" ? "443" : "80")
+    ? name
+    : `${name}:${port}`;
+}
+
+function requestTarget(read: ReadVariable): string {
+  const uri = read("REQUEST_URI");
+  if (uri) {
+    if (uri.startsWith("/")) return escapeTarget(uri);
+    // Absolute form (RFC 9112, section 3.2.2): Apache and H2O pass it on.
+    const absolute = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(.*)$/is.exec(uri);
+    return escapeTarget(absolute?.[1] ?? uri);
+  }
+  const path = (read("SCRIPT_NAME") ?? "") + (read("PATH_INFO") ?? "");
+  const query = read("QUERY_STRING");
+  return escapePath(path) + (query ? "?" + escapeTarget(query) : "");
+}
+
+/** A target as sent, with what would end or change it escaped. */
+function escapeTarget(target: string): string {
+  return /[^!-~]|[#\\]/.test(target)
+    ? target.replace(/[^!-~]|[#\\]/g, percentEncode)
+    : target;
+}
+
+/** A decoded path, with all escaped that is not allowed in one. */
+function escapePath(path: string): string {
+  return path.replace(/[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/g, percentEncode);
+}
+
+function percentEncode(character: string): string {
+  return "%" +
+    character.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0");
+}

@@ -1,0 +1,179 @@
+// Every option of an application, with unit, default and bounds: the one place
+// that fills defaults in and refuses values.
+
+/** The limits and time-outs of an application, one set for all its requests. */
+export interface LimitOptions {
+  /**
+   * Connections open at once. Beyond it none is accepted until one closes;
+   * the web server's wait in the system's queue.
+   *
+   * @default {Infinity}
+   */
+  maxConnections?: number;
+  /**
+   * Requests in flight on one connection. Beyond it a request is answered
+   * with 503 and FCGI_OVERLOADED (FastCGI 1.0, section 5.5).
+   *
+   * @default {128}
+   */
+  maxRequestsPerConnection?: number;
+  /**
+   * Bytes of parameters of one request. Beyond it: 431.
+   *
+   * @default {131072}
+   */
+  maxParamsBytes?: number;
+  /**
+   * Bytes of the body of one request. Beyond it: 413.
+   *
+   * @default {Infinity}
+   */
+  maxBodyBytes?: number;
+  /**
+   * Milliseconds from FCGI_BEGIN_REQUEST to the end of FCGI_PARAMS. Beyond
+   * it: 408.
+   *
+   * @default {30000}
+   */
+  paramsTimeoutMs?: number;
+  /**
+   * Milliseconds without a byte while the application waits for its body.
+   * Beyond it reading the body fails with `BODY_TIMEOUT`, status 408.
+   *
+   * @default {60000}
+   */
+  bodyTimeoutMs?: number;
+  /**
+   * Milliseconds in which the web server takes no byte of the output. Beyond
+   * it the connection is closed.
+   *
+   * @default {60000}
+   */
+  writeTimeoutMs?: number;
+  /**
+   * Milliseconds for a request as a whole. Beyond it `request.signal` fires,
+   * and 504 is answered if nothing was sent.
+   *
+   * @default {Infinity}
+   */
+  requestTimeoutMs?: number;
+  /**
+   * Milliseconds a connection stays open without a request. To close first is
+   * to lose a request that is under way: keep it above the web server's own.
+   *
+   * @default {Infinity}
+   */
+  idleTimeoutMs?: number;
+  /**
+   * Milliseconds a graceful stop waits for requests in flight. Beyond it they
+   * are aborted.
+   *
+   * @default {30000}
+   */
+  shutdownTimeoutMs?: number;
+}
+
+/** The options of an application: the limits, and its public properties. */
+export interface ApplicationOptions extends LimitOptions {
+  /**
+   * Whether error pages show the message and stack of an error. They are for
+   * the developer alone; the web server's log has them in any case.
+   *
+   * @default {false}
+   */
+  showTraceback?: boolean;
+  /**
+   * The encoding of written strings, and of form text: `utf-8`, or any
+   * single-byte encoding of the Encoding Standard.
+   *
+   * @default {"utf-8"}
+   */
+  charset?: string;
+  /**
+   * Whether text that is not of the charset is taken for ISO-8859-1, rather
+   * than refused with 400.
+   *
+   * @default {true}
+   */
+  tolerant?: boolean;
+  /**
+   * A prefix taken off the path of `request.url`, such as `/app`: what
+   * SCRIPT_NAME and PATH_INFO hold differs from web server to web server.
+   *
+   * @default {""}
+   */
+  mount?: string;
+  /**
+   * The addresses that may connect over TCP: IPv4 and IPv6 addresses and
+   * CIDR ranges. A connection from elsewhere is closed unanswered.
+   *
+   * @default {[]} (any)
+   */
+  allowedClients?: readonly string[];
+}
+
+/** {@linkcode LimitOptions}, with every default filled in. */
+export type Limits = Readonly<Required<LimitOptions>>;
+
+// [default, least, most]; Infinity as the most means that the option may be
+// left out of force. Times end below 2^31 ms, the longest a timer takes.
+const MOST_MS = 0x7fffffff;
+const LIMITS: Readonly<
+  Record<keyof LimitOptions, readonly [number, number, number]>
+> = {
+  maxConnections: [Infinity, 1, Infinity],
+  maxRequestsPerConnection: [128, 1, 0xffff],
+  maxParamsBytes: [128 * 1024, 1024, 64 * 1024 * 1024],
+  maxBodyBytes: [Infinity, 0, Infinity],
+  paramsTimeoutMs: [30_000, 1, MOST_MS],
+  bodyTimeoutMs: [60_000, 1, MOST_MS],
+  writeTimeoutMs: [60_000, 1, MOST_MS],
+  requestTimeoutMs: [Infinity, 1, Infinity],
+  idleTimeoutMs: [Infinity, 1, Infinity],
+  shutdownTimeoutMs: [30_000, 0, MOST_MS],
+};
+
+/**
+ * Fills in the defaults of the limits.
+ *
+ * @param options What the user set.
+ * @returns Every limit.
+ * @throws {TypeError} Where a value is no number.
+ * @throws {RangeError} Where it is out of bounds or no whole number.
+ */
+export function resolveLimits(options: LimitOptions): Limits {
+  const limits = {} as Record<keyof LimitOptions, number>;
+  for (const name of Object.keys(LIMITS) as (keyof LimitOptions)[]) {
+    const [standard, least, most] = LIMITS[name];
+    const value = options[name] ?? standard;
+    if (typeof value !== "number") {
+      throw new TypeError(
+        `Cannot set ${name} to a ${typeof value}: it takes a number`,
+      );
+    }
+    const isWhole = Number.isInteger(value) || value === Infinity;
+    if (!isWhole || value < least || value > most) {
+      throw new RangeError(
+        `Cannot set ${name} to ${value}: it takes a whole number of ${least} to ${most}`,
+      );
+    }
+    limits[name] = value;
+  }
+  return limits;
+}
+
+/**
+ * Checks and normalises a mount prefix.
+ *
+ * @param mount The prefix, with or without a slash at its end.
+ * @returns It, without.
+ * @throws {RangeError} Where it is not empty and does not begin with a slash.
+ */
+export function resolveMount(mount: string): string {
+  if (mount !== "" && !mount.startsWith("/")) {
+    throw new RangeError(
+      `Cannot mount at "${mount}": a mount begins with a slash`,
+    );
+  }
+  return mount.replace(/\/+$/, "");
+}

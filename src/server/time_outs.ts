@@ -1,0 +1,146 @@
+// What is overdue on a connection, looked for at each tick of the clock.
+
+import { LimitError } from "../errors.ts";
+import { Phase } from "../protocol/multiplexer.ts";
+import type { Clock } from "./clock.ts";
+import type { Connection } from "./connection.ts";
+import type { Exchange } from "./exchange.ts";
+
+/**
+ * Milliseconds for which one unread body may hold up the other requests of a
+ * connection that carries several: FastCGI has no flow control per request.
+ */
+export const STALL_TIMEOUT_MS = 10_000;
+
+/** Milliseconds for which input is dropped after an early answer. */
+export const DRAIN_TIMEOUT_MS = 30_000;
+
+/** Milliseconds a connection may take to close from the other end. */
+export const CLOSE_TIMEOUT_MS = 2_000;
+
+/**
+ * Milliseconds after which a client that has closed its writing side over TCP
+ * is taken for gone: the signal fires, but an answer would still be sent.
+ */
+export const HALF_CLOSE_GRACE_MS = 1_000;
+
+/**
+ * Ends what is overdue.
+ *
+ * @param connection The connection.
+ * @param clock The clock.
+ * @returns Whether anything is still waited for.
+ */
+export function sweep(connection: Connection, clock: Clock): boolean {
+  const { limits } = connection;
+  if (
+    connection.isWriting &&
+    clock.isOver(connection.progressAt, limits.writeTimeoutMs)
+  ) {
+    connection.shut(
+      new LimitError(
+        "WRITE_TIMEOUT",
+        `The web server took no byte of the output for ${limits.writeTimeoutMs} ms (writeTimeoutMs): the connection was closed`,
+        limits.writeTimeoutMs,
+        Math.round(clock.now - connection.progressAt),
+      ),
+    );
+    return false;
+  }
+  if (connection.closingAt > 0) {
+    if (!clock.isOver(connection.closingAt, CLOSE_TIMEOUT_MS)) return true;
+    connection.shut();
+    return false;
+  }
+  const { multiplexer } = connection;
+  if (multiplexer.count > 0) {
+    if (connection.hasEnded) connection.probe();
+    for (const exchange of multiplexer.requests()) {
+      sweepExchange(connection, exchange, clock);
+    }
+    return true;
+  }
+  if (
+    connection.isMidRecord &&
+    clock.isOver(connection.activeAt, limits.paramsTimeoutMs)
+  ) {
+    connection.closePolitely();
+    return true;
+  }
+  if (clock.isOver(connection.activeAt, limits.idleTimeoutMs)) {
+    connection.closePolitely();
+    return true;
+  }
+  return connection.isWriting || connection.isMidRecord ||
+    limits.idleTimeoutMs !== Infinity;
+}
+
+function sweepExchange(
+  connection: Connection,
+  exchange: Exchange,
+  clock: Clock,
+): void {
+  const { limits } = connection;
+  if (exchange.phase === Phase.PARAMS) {
+    if (clock.isOver(exchange.beganAt, limits.paramsTimeoutMs)) {
+      exchange.log(
+        `Refused a request with 408: its parameters did not end within ${limits.paramsTimeoutMs} ms (paramsTimeoutMs)`,
+      );
+      exchange.isInputGivenUp = true;
+      exchange.refuse(408);
+    }
+    return;
+  }
+  if (exchange.output.isFinished) {
+    if (
+      !exchange.isInputComplete &&
+      clock.isOver(exchange.answeredAt, DRAIN_TIMEOUT_MS)
+    ) connection.giveUpInput(exchange);
+    return;
+  }
+  if (clock.isOver(exchange.beganAt, limits.requestTimeoutMs)) {
+    exchange.timeOut(
+      504,
+      new LimitError(
+        "REQUEST_TIMEOUT",
+        `The request was not answered within ${limits.requestTimeoutMs} ms (requestTimeoutMs)`,
+        limits.requestTimeoutMs,
+        Math.round(clock.now - exchange.beganAt),
+        { status: 504 },
+      ),
+    );
+    return;
+  }
+  if (
+    connection.hasEnded &&
+    clock.isOver(connection.activeAt, HALF_CLOSE_GRACE_MS)
+  ) exchange.hint(connection.lost());
+  const { awaited } = exchange;
+  if (
+    awaited !== null && clock.isOver(awaited.activeAt, limits.bodyTimeoutMs)
+  ) {
+    exchange.failInput(
+      new LimitError(
+        "BODY_TIMEOUT",
+        `No byte of the body came for ${limits.bodyTimeoutMs} ms (bodyTimeoutMs)`,
+        limits.bodyTimeoutMs,
+        Math.round(clock.now - awaited.activeAt),
+        { status: 408 },
+      ),
+    );
+  }
+  if (
+    exchange.isStalled && connection.isMultiplexed &&
+    clock.isOver(exchange.stalledAt, STALL_TIMEOUT_MS)
+  ) {
+    exchange.stall(
+      new LimitError(
+        "BODY_STALLED",
+        `The body was not read for ${STALL_TIMEOUT_MS} ms while other requests waited behind it on the same connection`,
+        STALL_TIMEOUT_MS,
+        Math.round(clock.now - exchange.stalledAt),
+        { status: 503 },
+      ),
+    );
+  }
+}

@@ -1,0 +1,2 @@
+export { Application } from "./src/application.ts";
+export * from "./src/errors.ts";

@@ -1,0 +1,354 @@
+// Application: what a user's class extends. It turns exchanges into calls of
+// service() with a request and a response, and errors into answers.
+
+import { HeaderBlock } from "./cgi/header_block.ts";
+import { reasonPhrase } from "./cgi/status.ts";
+import { textEncoderOf } from "./charset.ts";
+import { errorPage } from "./error_page.ts";
+import { FastCgiError } from "./errors.ts";
+import { resolveLimits, resolveMount } from "./options.ts";
+import type { ApplicationOptions, Limits } from "./options.ts";
+import { Role } from "./protocol/constants.ts";
+import { ServiceRequest } from "./request.ts";
+import { ServiceResponse } from "./response.ts";
+import type { ResponseDefaults } from "./response.ts";
+import { RequestScope } from "./scope.ts";
+import { AllowedClients } from "./server/allowed_clients.ts";
+import { listen } from "./server/address.ts";
+import type { ListenOptions } from "./server/address.ts";
+import type { Exchange } from "./server/exchange.ts";
+import { FastCGIServer } from "./server/server.ts";
+import { serveOn } from "./server/transport.ts";
+import type { TransportListener } from "./server/transport.ts";
+
+/** One request being served. */
+interface Transaction {
+  readonly request: ServiceRequest;
+  readonly response: ServiceResponse;
+}
+
+/** The options of {@linkcode Application.run}. */
+export interface RunOptions {
+  /** Where to listen; as many addresses as wanted. */
+  bind?: ListenOptions | readonly ListenOptions[];
+  /**
+   * An address to serve HTTP on as well, for development: a port of
+   * 127.0.0.1, or a host and a port.
+   */
+  http?: { hostname?: string; port: number };
+}
+
+/**
+ * A FastCGI application: override {@linkcode Application.service}.
+ *
+ * @example Say hello
+ * ```ts
+ * import { Application } from "@smisk/smisk";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class MyApp extends Application {
+ *   override service() {
+ *     this.response.write("Hello World!");
+ *   }
+ * }
+ * const app = new MyApp();
+ * assertEquals(Application.current, app);
+ * ```
+ */
+export class Application {
+  static #current: Application | null = null;
+
+  /** The application created last, null before the first. */
+  static get current(): Application | null {
+    return Application.#current;
+  }
+
+  readonly #limits: Limits;
+  readonly #mount: string;
+  readonly #allowedClients: AllowedClients | null;
+  readonly #scope: RequestScope<Transaction>;
+  readonly #servers = new Set<FastCGIServer>();
+  #defaults: ResponseDefaults | null = null;
+  #charset: string;
+
+  /**
+   * Whether error pages show the message and stack of an error. They are for
+   * the developer alone; the web server's log has them in any case.
+   *
+   * @default {false}
+   */
+  showTraceback: boolean;
+  /**
+   * Whether text that is not of the charset is taken for ISO-8859-1, rather
+   * than refused with 400.
+   *
+   * @default {true}
+   */
+  tolerant: boolean;
+
+  /**
+   * Creates an application.
+   *
+   * @param options Its properties and limits.
+   * @throws {RangeError} Where an option is out of its bounds.
+   * @throws {TypeError} Where one is of the wrong type.
+   */
+  constructor(options: ApplicationOptions = {}) {
+    this.#limits = resolveLimits(options);
+    this.#mount = resolveMount(options.mount ?? "");
+    this.#allowedClients = options.allowedClients?.length
+      ? new AllowedClients(options.allowedClients)
+      : null;
+    this.showTraceback = options.showTraceback ?? false;
+    this.tolerant = options.tolerant ?? true;
+    this.#charset = options.charset ?? "utf-8";
+    textEncoderOf(this.#charset);
+    this.#scope = new RequestScope(isAsync(this.service));
+    Application.#current = this;
+  }
+
+  /**
+   * The encoding of written strings and of form text.
+   *
+   * @throws {RangeError} When set to one that cannot be written.
+   * @default {"utf-8"}
+   */
+  get charset(): string {
+    return this.#charset;
+  }
+  set charset(charset: string) {
+    textEncoderOf(charset);
+    this.#charset = charset;
+    this.#defaults = null;
+  }
+
+  /**
+   * The request being served in this asynchronous context.
+   *
+   * @throws {TypeError} Outside of a request.
+   */
+  get request(): ServiceRequest {
+    return this.#transaction("request").request;
+  }
+
+  /**
+   * The response to the request being served in this asynchronous context.
+   *
+   * @throws {TypeError} Outside of a request.
+   */
+  get response(): ServiceResponse {
+    return this.#transaction("response").response;
+  }
+
+  #transaction(name: string): Transaction {
+    const transaction = this.#scope.current;
+    if (transaction !== null) return transaction;
+    throw new TypeError(
+      `Cannot use this.${name} outside of a request: it is there while service() runs`,
+    );
+  }
+
+  /**
+   * Serves one request. Override it, with or without its parameters: they are
+   * `this.request` and `this.response`.
+   *
+   * @param request The request.
+   * @param response The response; it ends when the method has.
+   */
+  service(
+    request: ServiceRequest,
+    response: ServiceResponse,
+  ): void | Promise<void>;
+  service(_request: ServiceRequest, response: ServiceResponse): void {
+    response.write(
+      errorPage(
+        200,
+        "No services available",
+        "This application overrides no service().",
+      ),
+    );
+  }
+
+  /**
+   * Answers for an error that left {@linkcode Application.service}. The
+   * default writes it to the error stream and answers with its status, 500
+   * where it has none; a response that has begun is broken off.
+   *
+   * @param error What was thrown.
+   * @param request The request.
+   * @param response The response.
+   */
+  error(
+    error: unknown,
+    request: ServiceRequest,
+    response: ServiceResponse,
+  ): void | Promise<void>;
+  error(
+    error: unknown,
+    request: ServiceRequest,
+    response: ServiceResponse,
+  ): void {
+    const status = error instanceof FastCgiError ? error.status : 500;
+    if (status >= 500) {
+      for (const line of describe(error).split("\n")) request.log(line);
+    }
+    if (response.hasBegun) {
+      response.appStatus ||= 1;
+      if (!response.reset()) throw error;
+    }
+    response.status = status;
+    const isTold = status < 500 || error instanceof FastCgiError &&
+        error.code === "HTTP";
+    const message = isTold && error instanceof Error ? error.message : "";
+    response.write(
+      errorPage(
+        status,
+        reasonPhrase(status),
+        message,
+        this.showTraceback ? describe(error) : "",
+      ),
+    );
+  }
+
+  /** Called once before the first server of this application listens. */
+  applicationWillStart(): void | Promise<void> {}
+
+  /** Called when the last server of this application has stopped. */
+  applicationDidStop(): void | Promise<void> {}
+
+  /**
+   * Starts to listen, and returns at once.
+   *
+   * @param options Where.
+   * @returns The server.
+   * @throws {StartError} Where that cannot be, and why.
+   */
+  listen(options: ListenOptions): FastCGIServer {
+    return this[serveOn](listen(options));
+  }
+
+  /** @ignore Serves on a listening socket of any kind. */
+  [serveOn](listener: TransportListener): FastCGIServer {
+    const isFirst = this.#servers.size === 0;
+    const server: FastCGIServer = new FastCGIServer({
+      listener,
+      limits: this.#limits,
+      allowedClients: this.#allowedClients,
+      serve: (exchange) => this.#serve(exchange),
+      report,
+      start: async () => {
+        await this.#scope.prepare();
+        if (isFirst) await this.applicationWillStart();
+      },
+      stopped: async () => {
+        this.#servers.delete(server);
+        if (this.#servers.size > 0) return;
+        await this.applicationDidStop();
+      },
+    });
+    this.#servers.add(server);
+    return server;
+  }
+
+  /**
+   * Listens and serves until stopped: by SIGTERM, SIGINT or SIGUSR1, gracefully;
+   * by a second of them, at once.
+   *
+   * @param options Where to listen; without them, the command line tells.
+   * @returns Settles when it has stopped.
+   */
+  async run(options?: RunOptions): Promise<void> {
+    const { run } = await import("./command/run.ts");
+    await run(this, options);
+  }
+
+  /**
+   * Stops gracefully, as SIGTERM does.
+   *
+   * @returns Settles when all servers of the application have stopped.
+   */
+  async exit(): Promise<void> {
+    await Promise.all([...this.#servers].map((server) => server.shutdown()));
+  }
+
+  #serve(exchange: Exchange): void {
+    const transaction = {
+      request: new ServiceRequest(exchange, this.#mount),
+      response: new ServiceResponse(
+        exchange,
+        this.#defaults ??= this.#makeDefaults(),
+        exchange.role === Role.AUTHORIZER ? 403 : 200,
+      ),
+    };
+    let served: void | Promise<void>;
+    try {
+      served = this.#scope.run(transaction, this.#service);
+    } catch (error) {
+      this.#fail(error, exchange, transaction);
+      return;
+    }
+    if (!isPromise(served)) transaction.response.finish();
+    else {
+      served.then(
+        () => transaction.response.finish(),
+        (error) => this.#fail(error, exchange, transaction),
+      );
+    }
+  }
+
+  readonly #service = ({ request, response }: Transaction) =>
+    this.service(request, response);
+
+  #fail(error: unknown, exchange: Exchange, transaction: Transaction): void {
+    if (!exchange.isOpen) {
+      // Nobody is left to answer. What the abort itself caused is no news.
+      if (error !== exchange.abortReason) report(describe(error));
+      return;
+    }
+    const giveUp = (second: unknown) => {
+      if (second !== error) {
+        report(`error() failed: ${describe(second)}`);
+        report(`  while answering: ${describe(error)}`);
+      }
+      if (exchange.isOpen) exchange.refuse(500);
+    };
+    let answered: void | Promise<void>;
+    try {
+      answered = this.#scope.run(
+        transaction,
+        ({ request, response }) => this.error(error, request, response),
+      );
+    } catch (second) {
+      giveUp(second);
+      return;
+    }
+    if (!isPromise(answered)) transaction.response.finish();
+    else answered.then(() => transaction.response.finish(), giveUp);
+  }
+
+  #makeDefaults(): ResponseDefaults {
+    const contentType = `text/html; charset=${this.#charset}`;
+    return {
+      contentType,
+      head: new HeaderBlock(200, "", [["content-type", contentType]]),
+      encode: textEncoderOf(this.#charset),
+    };
+  }
+}
+
+function isAsync(method: unknown): boolean {
+  return Object.prototype.toString.call(method) === "[object AsyncFunction]";
+}
+
+function isPromise(value: unknown): value is Promise<void> {
+  return typeof value === "object" && value !== null && "then" in value;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.stack ?? String(error) : String(error);
+}
+
+/** The server's own log: the error output, a line each. */
+function report(message: string): void {
+  console.error(`smisk: ${message}`);
+}

@@ -1,0 +1,295 @@
+// ServiceRequest: what a web server says of one request. Everything is decoded
+// when it is asked for, and only that.
+
+import { headerName, joinValues } from "./cgi/variables.ts";
+import { requestUrl } from "./cgi/url.ts";
+import { readCookies } from "./cookies.ts";
+import { Role } from "./protocol/constants.ts";
+import type { Exchange } from "./server/exchange.ts";
+
+/**
+ * One request. What is read of it before `service()` has returned stays
+ * readable; parameters first asked for after that are an error.
+ *
+ * @example Greet by name
+ * ```ts
+ * import { Application } from "@smisk/smisk";
+ *
+ * class MyApp extends Application {
+ *   override service() {
+ *     const name = this.request.query.get("name") ?? "World";
+ *     this.response.headers.set("content-type", "text/plain; charset=utf-8");
+ *     this.response.write(`Hello ${name}!`);
+ *   }
+ * }
+ * new MyApp();
+ * ```
+ */
+export class ServiceRequest {
+  readonly #exchange: Exchange;
+  readonly #mount: string;
+  #env: Readonly<Record<string, string>> | null = null;
+  #url: URL | null = null;
+  #headers: Headers | null = null;
+  #cookies: Readonly<Record<string, string>> | null = null;
+  #isBodyUsed = false;
+
+  /** @ignore */
+  constructor(exchange: Exchange, mount: string) {
+    this.#exchange = exchange;
+    this.#mount = mount;
+  }
+
+  /**
+   * Every parameter of the web server (RFC 3875, section 4.1), as UTF-8;
+   * invalid bytes become U+FFFD. Of a repeated name the last counts.
+   */
+  get env(): Readonly<Record<string, string>> {
+    if (this.#env === null) {
+      const env: Record<string, string> = Object.create(null);
+      this.#exchange.params(false, (name, value) => env[name] = value);
+      this.#env = env;
+    }
+    return this.#env;
+  }
+
+  /**
+   * One parameter, without decoding the others.
+   *
+   * @param name The name, such as `REMOTE_USER`.
+   * @returns The value, undefined where there is none.
+   */
+  param(name: string): string | undefined {
+    if (this.#env !== null) return this.#env[name];
+    return this.#exchange.param(name) ?? undefined;
+  }
+
+  /** The method, such as `GET`. Never empty. */
+  get method(): string {
+    return this.param("REQUEST_METHOD")!;
+  }
+
+  /**
+   * The URL as the client asked for it, less the application's `mount`.
+   * Changing it changes nothing else.
+   */
+  get url(): URL {
+    return this.#url ??= requestUrl((name) => this.#latin1(name), this.#mount);
+  }
+
+  /** A parameter, a character per byte. */
+  #latin1(name: string): string | null {
+    if (this.#env !== null) {
+      const value = this.#env[name];
+      if (value === undefined) return null;
+      // deno-lint-ignore no-control-regex
+      if (/^[\0-\x7f]*$/.test(value)) return value;
+    }
+    return this.#exchange.latin1Param(name);
+  }
+
+  /** The query of {@linkcode ServiceRequest.url}. */
+  get query(): URLSearchParams {
+    return this.url.searchParams;
+  }
+
+  /**
+   * The headers. Repeated ones are joined; `Proxy` is none (httpoxy).
+   */
+  get headers(): Headers {
+    if (this.#headers === null) {
+      const values = new Map<string, string>();
+      this.#exchange.params(true, (variable, value) => {
+        const name = headerName(variable);
+        if (name === null || value === "") return;
+        const before = values.get(name);
+        values.set(
+          name,
+          before === undefined || name === "content-type"
+            ? value
+            : joinValues(name, before, value),
+        );
+      });
+      const { contentLength } = this.#exchange;
+      if (contentLength >= 0) {
+        values.set("content-length", String(contentLength));
+      }
+      const headers = new Headers();
+      for (const [name, value] of values) {
+        // A NUL or a line end in it is a web server's fault: it is no value.
+        if (!/[\0\r\n]/.test(value)) headers.append(name, value);
+      }
+      this.#headers = headers;
+    }
+    return this.#headers;
+  }
+
+  /** The role that is asked for (FastCGI 1.0, section 6). */
+  get role(): "responder" | "authorizer" | "filter" {
+    const { role } = this.#exchange;
+    if (role === Role.AUTHORIZER) return "authorizer";
+    return role === Role.FILTER ? "filter" : "responder";
+  }
+
+  #useBody(): Exchange {
+    if (this.#isBodyUsed) {
+      throw new TypeError("Cannot read the body: it was read already");
+    }
+    this.#isBodyUsed = true;
+    return this.#exchange;
+  }
+
+  /**
+   * The body, as it comes. It can be read once, in one of its forms.
+   *
+   * @throws {TypeError} Where it was read already.
+   */
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#useBody().input.stream();
+  }
+
+  /**
+   * The whole body.
+   *
+   * @returns The bytes.
+   * @throws {TypeError} Where it was read already.
+   * @throws {ProtocolError} `BODY_TRUNCATED` where it is shorter than announced.
+   * @throws {LimitError} `BODY_TOO_LARGE` or `BODY_TIMEOUT`.
+   * @throws {AbortedError | ClosedError} Where the request was given up.
+   */
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    const exchange = this.#useBody();
+    return await exchange.input.all(exchange.contentLength);
+  }
+
+  /**
+   * The whole body as UTF-8; errors as of {@linkcode ServiceRequest.bytes}.
+   *
+   * @returns The text.
+   */
+  async text(): Promise<string> {
+    return new TextDecoder().decode(await this.bytes());
+  }
+
+  /**
+   * The whole body, parsed as JSON; errors as of
+   * {@linkcode ServiceRequest.bytes}, and a `SyntaxError` where it is none.
+   *
+   * @returns The value.
+   */
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+
+  /**
+   * The whole body as the platform's `FormData`, held in memory; errors as of
+   * {@linkcode ServiceRequest.bytes}, and a `TypeError` where it is no form.
+   *
+   * @returns The form.
+   */
+  async formData(): Promise<FormData> {
+    const type = this.headers.get("content-type") ?? "";
+    const body = await this.bytes();
+    return await new Response(body, { headers: { "content-type": type } })
+      .formData();
+  }
+
+  /**
+   * The body line by line, as UTF-8 and without the line ends (LF or CR LF).
+   *
+   * @returns The lines; errors as of {@linkcode ServiceRequest.bytes}.
+   */
+  async *lines(): AsyncGenerator<string, void, undefined> {
+    const { input } = this.#useBody();
+    const decoder = new TextDecoder();
+    let rest = "";
+    for (;;) {
+      const chunk = await input.read();
+      const text = chunk === null
+        ? decoder.decode()
+        : decoder.decode(chunk, { stream: true });
+      // Only what is new is searched: a long line is not read over again.
+      let from = 0;
+      for (;;) {
+        const end = text.indexOf("\n", from);
+        if (end < 0) break;
+        const line = rest + text.slice(from, end);
+        yield line.endsWith("\r") ? line.slice(0, -1) : line;
+        rest = "";
+        from = end + 1;
+      }
+      rest += text.slice(from);
+      if (chunk === null) break;
+    }
+    if (rest !== "") yield rest;
+  }
+
+  /** The file of the Filter role (FastCGI 1.0, section 6.4); empty otherwise. */
+  get data(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#exchange.data.stream();
+  }
+
+  /** The bytes of {@linkcode ServiceRequest.data}, 0 where it is unknown. */
+  get dataLength(): number {
+    return Math.max(0, this.#exchange.dataLength);
+  }
+
+  /**
+   * When the file of the Filter role last changed (FCGI_DATA_LAST_MOD);
+   * an invalid date where it is unknown.
+   */
+  get dataLastModified(): Date {
+    const seconds = this.param("FCGI_DATA_LAST_MOD");
+    return new Date(seconds ? Number(seconds) * 1000 : NaN);
+  }
+
+  /** The cookies; a null prototype. */
+  get cookies(): Readonly<Record<string, string>> {
+    return this.#cookies ??= Object.freeze(
+      readCookies(this.headers.get("cookie") ?? ""),
+    );
+  }
+
+  /**
+   * Fires when the request is given up: FCGI_ABORT_REQUEST, connection loss,
+   * a time-out, a forced stop. Never after it was answered. Its reason is an
+   * {@linkcode AbortedError}, {@linkcode ClosedError} or
+   * {@linkcode LimitError}.
+   */
+  get signal(): AbortSignal {
+    return this.#exchange.signal;
+  }
+
+  /** Whether it can still be answered. */
+  get isActive(): boolean {
+    return this.#exchange.isOpen;
+  }
+
+  /** The page that led here, null where none is told or it is no URL. */
+  get referrer(): URL | null {
+    const referrer = this.param("HTTP_REFERER");
+    return referrer ? URL.parse(referrer) : null;
+  }
+
+  /** The client's address, empty where the web server does not tell. */
+  get remoteAddr(): string {
+    return this.param("REMOTE_ADDR") ?? "";
+  }
+
+  /**
+   * Writes one line to the FastCGI error stream, which web servers log. It
+   * travels with the output that follows.
+   *
+   * @param message The line; control characters are escaped.
+   */
+  log(message: string): void {
+    this.#exchange.log(
+      message.replace(
+        // deno-lint-ignore no-control-regex
+        /[\x00-\x08\x0a-\x1f\x7f]/g,
+        (control) =>
+          "\\x" + control.charCodeAt(0).toString(16).padStart(2, "0"),
+      ),
+    );
+  }
+}

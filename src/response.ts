@@ -1,0 +1,312 @@
+// ServiceResponse: what an application says in answer to one request.
+
+import { HeaderBlock } from "./cgi/header_block.ts";
+import { checkStatus, isNullBodyStatus } from "./cgi/status.ts";
+import type { EncodeText } from "./charset.ts";
+import { writeCookie } from "./cookies.ts";
+import type { CookieOptions } from "./cookies.ts";
+import type { Exchange } from "./server/exchange.ts";
+
+/** What all responses of an application share. */
+export interface ResponseDefaults {
+  /** The Content-Type of a response that sets none. */
+  readonly contentType: string;
+  /** The header block of a response that sets nothing. */
+  readonly head: HeaderBlock;
+  /** Encodes written strings; null for UTF-8. */
+  readonly encode: EncodeText | null;
+}
+
+/** Headers that refuse to change once they have left. */
+class BegunHeaders extends Headers {
+  override append(name: string): void {
+    failBegun(`the header "${name}"`);
+  }
+  override delete(name: string): void {
+    failBegun(`the header "${name}"`);
+  }
+  override set(name: string): void {
+    failBegun(`the header "${name}"`);
+  }
+}
+
+function failBegun(what: string): never {
+  throw new TypeError(
+    `Cannot set ${what} after the response has begun: set it before the first write`,
+  );
+}
+
+/**
+ * The response to one request. It begins with the first
+ * {@linkcode ServiceResponse.write} or {@linkcode ServiceResponse.begin}; from
+ * then on status and headers are fixed.
+ *
+ * @example Answer with JSON
+ * ```ts
+ * import { Application } from "@smisk/smisk";
+ *
+ * class MyApp extends Application {
+ *   override service() {
+ *     this.response.headers.set("cache-control", "no-store");
+ *     this.response.json({ hello: "world" });
+ *   }
+ * }
+ * new MyApp();
+ * ```
+ */
+export class ServiceResponse {
+  readonly #exchange: Exchange;
+  readonly #defaults: ResponseDefaults;
+  #status: number;
+  #statusText = "";
+  #headers: Headers | null = null;
+  #hasBegun = false;
+  #flushesEach = false;
+
+  /** @ignore */
+  constructor(exchange: Exchange, defaults: ResponseDefaults, status: number) {
+    this.#exchange = exchange;
+    this.#defaults = defaults;
+    this.#status = status;
+  }
+
+  /**
+   * The status, 200 to 599.
+   *
+   * @throws {RangeError} When set to anything else.
+   * @throws {TypeError} When set after the response has begun.
+   * @default {200} (403 for an Authorizer, which thereby denies)
+   */
+  get status(): number {
+    return this.#status;
+  }
+  set status(status: number) {
+    if (this.#hasBegun) failBegun("the status");
+    checkStatus(status);
+    this.#status = status;
+  }
+
+  /**
+   * The reason phrase; empty for the registered one.
+   *
+   * @throws {TypeError} When set to what would break the line, or after the
+   * response has begun.
+   */
+  get statusText(): string {
+    return this.#statusText;
+  }
+  set statusText(statusText: string) {
+    if (this.#hasBegun) failBegun("the status text");
+    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(statusText)) {
+      throw new TypeError(
+        `Cannot set the status text to ${
+          JSON.stringify(statusText)
+        }: it may hold no control or wide characters`,
+      );
+    }
+    this.#statusText = statusText;
+  }
+
+  /**
+   * The headers. `Content-Type` is the application's default where it is not
+   * set; hop-by-hop headers are not sent. Once the response has begun, changing
+   * them throws a `TypeError`.
+   */
+  get headers(): Headers {
+    this.#headers ??= new Headers({
+      "content-type": this.#defaults.contentType,
+    });
+    return this.#headers;
+  }
+
+  /**
+   * The application status of FCGI_END_REQUEST (FastCGI 1.0, section 5.5), 32
+   * bits; web servers ignore it.
+   *
+   * @default {0}
+   */
+  get appStatus(): number {
+    return this.#exchange.output.appStatus;
+  }
+  set appStatus(appStatus: number) {
+    this.#exchange.setStatus(appStatus >>> 0);
+  }
+
+  /** Whether the response has begun. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /**
+   * Fixes status and headers. They leave with what is written next, at a
+   * {@linkcode ServiceResponse.flush} or at the end.
+   *
+   * @throws {TypeError} Where the response has begun already.
+   */
+  begin(): void {
+    if (this.#hasBegun) {
+      throw new TypeError("Cannot begin the response: it has begun already");
+    }
+    this.#begin();
+  }
+
+  #begin(): void {
+    this.#hasBegun = true;
+    const headers = this.#headers;
+    if (headers === null && this.#status === 200 && this.#statusText === "") {
+      this.#exchange.begin(this.#defaults.head, false);
+      return;
+    }
+    const contentType = this.#defaults.contentType;
+    const head = new HeaderBlock(
+      this.#status,
+      this.#statusText,
+      headers ?? [["content-type", contentType]],
+    );
+    this.#exchange.begin(head, isNullBodyStatus(this.#status));
+    if (headers !== null) {
+      this.#flushesEach =
+        headers.get("content-type")?.startsWith("text/event-stream") === true;
+      this.#headers = new BegunHeaders(headers);
+    } else this.#headers = new BegunHeaders({ "content-type": contentType });
+  }
+
+  /**
+   * Writes to the body, and begins the response. Nothing is lost, awaited or
+   * not; awaiting it holds a fast writer back. Bytes of more than 16 KiB must
+   * not change until it settles. What is written leaves when 64 KiB wait, at a
+   * {@linkcode ServiceResponse.flush}, or at the end.
+   *
+   * @param chunk A string, encoded in the application's charset, or bytes.
+   * @returns Settles when more should be written.
+   * @throws {AbortedError | ClosedError} (when awaited) once the request was
+   * given up.
+   */
+  write(chunk: string | Uint8Array): Promise<void> {
+    if (!this.#hasBegun) this.#begin();
+    const { encode } = this.#defaults;
+    const written = this.#exchange.write(
+      encode !== null && typeof chunk === "string" ? encode(chunk) : chunk,
+    );
+    // An event that waits for the next is no event.
+    return this.#flushesEach ? this.#exchange.flush() : written;
+  }
+
+  /**
+   * Writes each of several chunks, as {@linkcode ServiceResponse.write} does.
+   *
+   * @param chunks The strings or bytes.
+   */
+  async writeLines(
+    chunks: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
+  ): Promise<void> {
+    for await (const chunk of chunks) await this.write(chunk);
+  }
+
+  /**
+   * The body as a stream. Closing it changes nothing: the response ends when
+   * `service()` returns. Aborting it breaks the response off.
+   */
+  get writable(): WritableStream<Uint8Array> {
+    return new WritableStream({
+      write: (chunk) => this.write(chunk),
+      abort: () => this.#exchange.breakOff(),
+    });
+  }
+
+  /**
+   * Sends what was written, and the header block if it has not left.
+   *
+   * @returns Settles once it is on its way.
+   */
+  flush(): Promise<void> {
+    if (!this.#hasBegun) this.#begin();
+    return this.#exchange.flush();
+  }
+
+  /**
+   * Writes a value as JSON, with its Content-Type unless another was set.
+   *
+   * @param value What `JSON.stringify` takes.
+   */
+  json(value: unknown): Promise<void> {
+    const text = JSON.stringify(value);
+    if (text === undefined) {
+      throw new TypeError(`Cannot write ${typeof value} as JSON`);
+    }
+    const { headers } = this;
+    if (headers.get("content-type") === this.#defaults.contentType) {
+      headers.set("content-type", "application/json");
+    }
+    // JSON is UTF-8 whatever the charset of pages (RFC 8259, section 8.1).
+    if (!this.#hasBegun) this.#begin();
+    return this.#exchange.write(text);
+  }
+
+  /**
+   * Redirects the client, with an empty body.
+   *
+   * @param url Where to: absolute, or relative to the request.
+   * @param status 301, 302, 303, 307 or 308.
+   * @throws {RangeError} Where the status is no redirect.
+   * @throws {TypeError} Where the address cannot stand in a header.
+   */
+  redirect(url: string | URL, status = 302): void {
+    if (![301, 302, 303, 307, 308].includes(status)) {
+      throw new RangeError(
+        `Cannot redirect with status ${status}: it takes 301, 302, 303, 307 or 308`,
+      );
+    }
+    this.status = status;
+    // Headers are bytes; what is beyond ASCII stands escaped in an address.
+    const address = String(url).replace(/[^\x00-\x7f]+/g, encodeURIComponent);
+    this.headers.set("location", address);
+  }
+
+  /**
+   * Sets a cookie.
+   *
+   * @param name The name.
+   * @param value The value; percent-encoded where it must be.
+   * @param options The attributes; the path is `/` by default.
+   * @throws {TypeError} Where a part cannot stand in the header, or after the
+   * response has begun.
+   */
+  setCookie(name: string, value: string, options: CookieOptions = {}): void {
+    this.headers.append("set-cookie", writeCookie(name, value, options));
+  }
+
+  /**
+   * Deletes a cookie of the client.
+   *
+   * @param name The name.
+   * @param options The path and domain it was set with.
+   */
+  deleteCookie(
+    name: string,
+    options: Pick<CookieOptions, "path" | "domain"> = {},
+  ): void {
+    this.setCookie(name, "", { ...options, expires: new Date(0), maxAge: 0 });
+  }
+
+  /** @ignore Makes another response possible, where nothing has left. */
+  reset(): boolean {
+    const { output } = this.#exchange;
+    if (output.isHeadSent) return false;
+    output.reset();
+    output.hasNoBody = this.#exchange.isHead;
+    this.#hasBegun = false;
+    this.#status = 200;
+    this.#statusText = "";
+    this.#headers = null;
+    this.#flushesEach = false;
+    return true;
+  }
+
+  /** @ignore Ends the response. */
+  finish(): void {
+    if (!this.#exchange.isOpen) return;
+    if (!this.#hasBegun) this.#begin();
+    this.#exchange.finish();
+  }
+}

@@ -15,7 +15,7 @@ import type { ResponseDefaults } from "./response.ts";
 import { RequestScope } from "./scope.ts";
 import { AllowedClients } from "./server/allowed_clients.ts";
 import { listen } from "./server/address.ts";
-import type { ListenOptions } from "./server/address.ts";
+import type { ListenOptions } from "./server/listen_options.ts";
 import type { Exchange } from "./server/exchange.ts";
 import { FastCGIServer } from "./server/server.ts";
 import { serveOn } from "./server/transport.ts";
@@ -227,13 +227,20 @@ export class Application {
     return this[serveOn](listen(options));
   }
 
-  /** @ignore Serves on a listening socket of any kind. */
-  [serveOn](listener: TransportListener): FastCGIServer {
+  /**
+   * Serves on a listening socket of any kind.
+   *
+   * @ignore
+   */
+  [serveOn](
+    listener: TransportListener,
+    allowedClients: AllowedClients | null = this.#allowedClients,
+  ): FastCGIServer {
     const isFirst = this.#servers.size === 0;
     const server: FastCGIServer = new FastCGIServer({
       listener,
       limits: this.#limits,
-      allowedClients: this.#allowedClients,
+      allowedClients,
       serve: (exchange) => this.#serve(exchange),
       report,
       start: async () => {

@@ -4,26 +4,16 @@
 
 import { HeaderBlock } from "../cgi/header_block.ts";
 import { reasonPhrase } from "../cgi/status.ts";
-import { AbortedError, LimitError, ProtocolError } from "../errors.ts";
-import type { Limits } from "../options.ts";
-import { Role } from "../protocol/constants.ts";
+import { AbortedError } from "../errors.ts";
+import type { LimitError } from "../errors.ts";
 import type { ProtocolStatus } from "../protocol/constants.ts";
-import { ActiveRequest, Phase } from "../protocol/multiplexer.ts";
-import {
-  decodeLatin1,
-  decodePairs,
-  decodeUtf8,
-  findPair,
-} from "../protocol/pairs.ts";
-import type { Span } from "../protocol/pairs.ts";
-import { Input } from "./input.ts";
-import type { InputOwner } from "./input.ts";
+import type { Phase } from "../protocol/multiplexer.ts";
 import { HIGH_WATER, Output } from "./output.ts";
+import { RequestInput } from "./request_input.ts";
+import type { RequestInputHost } from "./request_input.ts";
 
 /** The connection, as an exchange sees it. */
-export interface ExchangeHost extends InputOwner {
-  /** The limits in force. */
-  readonly limits: Limits;
+export interface ExchangeHost extends RequestInputHost {
   /** The clock's time. */
   readonly now: number;
   /** The other end's address, where it has one. */
@@ -38,19 +28,11 @@ export interface ExchangeHost extends InputOwner {
   report(message: string): void;
 }
 
-const EMPTY = new Uint8Array(0);
 const RESOLVED = Promise.resolve();
-const span: Span = { start: -1, end: -1 };
 
 /** One request in flight. */
-export class Exchange extends ActiveRequest {
+export class Exchange extends RequestInput {
   readonly #host: ExchangeHost;
-  #buffer: Uint8Array = EMPTY;
-  #start = 0;
-  #end = 0;
-  #hasParams = false;
-  #input: Input | null = null;
-  #data: Input | null = null;
   #controller: AbortController | null = null;
   #reason: unknown = null;
   #drained: PromiseWithResolvers<void> | null = null;
@@ -62,8 +44,6 @@ export class Exchange extends ActiveRequest {
   readonly beganAt: number;
   /** The clock's time since which only input is awaited, to be dropped. */
   answeredAt = 0;
-  /** Bytes of input dropped since. */
-  drained = 0;
   /** The clock's time since which {@linkcode Exchange.isStalled}. */
   stalledAt = 0;
   /** Whether the connection has it in line to send. */
@@ -72,10 +52,6 @@ export class Exchange extends ActiveRequest {
   isStalled = false;
   /** Whether FCGI_END_REQUEST was sent, or the connection is gone. */
   isEnded = false;
-  /** Whether the rest of the input is no longer waited for. */
-  isInputGivenUp = false;
-  /** Whether the method is HEAD. */
-  isHead = false;
 
   /**
    * Creates the exchange at FCGI_BEGIN_REQUEST.
@@ -91,15 +67,10 @@ export class Exchange extends ActiveRequest {
     role: number,
     keepConnection: boolean,
   ) {
-    super(id, role, keepConnection);
+    super(host, id, role, keepConnection);
     this.#host = host;
     this.output = new Output(id);
     this.beganAt = host.now;
-  }
-
-  /** Whether the parameters are complete. */
-  get hasParams(): boolean {
-    return this.phase !== Phase.PARAMS;
   }
 
   /** The connection's other end. */
@@ -107,150 +78,12 @@ export class Exchange extends ActiveRequest {
     return this.#host.remoteAddr;
   }
 
-  /** The limits in force. */
-  get limits(): Limits {
-    return this.#host.limits;
+  protected override get inputFault(): unknown {
+    return this.#reason;
   }
 
-  // Parameters
-
-  /**
-   * The parameters are complete. They may lie in a buffer that is reused: see
-   * {@linkcode Exchange.keepParams}.
-   *
-   * @param buffer What holds them.
-   * @param start Where they begin.
-   * @param end Where they end, excluded.
-   */
-  setParams(buffer: Uint8Array, start: number, end: number): void {
-    this.#buffer = buffer;
-    this.#start = start;
-    this.#end = end;
-    this.#hasParams = true;
-    const { methodStart: at } = this;
-    this.isHead = this.methodEnd - at === 4 && buffer[at] === 72 &&
-      buffer[at + 1] === 69 && buffer[at + 2] === 65 && buffer[at + 3] === 68;
-    this.output.hasNoBody = this.isHead;
-  }
-
-  /** Copies the parameters out of the reused buffer. */
-  keepParams(): void {
-    if (!this.#hasParams) return;
-    this.#buffer = this.#buffer.slice(this.#start, this.#end);
-    this.#end -= this.#start;
-    this.#start = 0;
-  }
-
-  /** The buffer of the parameters is about to be reused: they are gone. */
-  dropParams(): void {
-    this.#hasParams = false;
-    this.#buffer = EMPTY;
-  }
-
-  /**
-   * One parameter, as UTF-8.
-   *
-   * @param name The name.
-   * @returns The value, or null where there is none.
-   */
-  param(name: string): string | null {
-    return this.#find(name)
-      ? decodeUtf8(this.#buffer, span.start, span.end)
-      : null;
-  }
-
-  /**
-   * One parameter, a character per byte.
-   *
-   * @param name The name.
-   * @returns The value, or null where there is none.
-   */
-  latin1Param(name: string): string | null {
-    return this.#find(name)
-      ? decodeLatin1(this.#buffer, span.start, span.end)
-      : null;
-  }
-
-  #find(name: string): boolean {
-    this.#checkParams();
-    return findPair(this.#buffer, this.#start, this.#end, name, span);
-  }
-
-  /**
-   * Every parameter, in the order sent.
-   *
-   * @param isLatin1 Whether a character stands for a byte, rather than UTF-8.
-   * @param pair Called with each name and value.
-   */
-  params(
-    isLatin1: boolean,
-    pair: (name: string, value: string) => void,
-  ): void {
-    this.#checkParams();
-    const decode = isLatin1 ? decodeLatin1 : decodeUtf8;
-    decodePairs(this.#buffer, this.#start, this.#end, decode, pair);
-  }
-
-  #checkParams(): void {
-    if (this.#hasParams) return;
-    throw new TypeError(
-      "Cannot read a parameter of a request that has ended: read it before service() returns",
-    );
-  }
-
-  // Input
-
-  /** The bytes of FCGI_STDIN. */
-  get input(): Input {
-    return this.#input ??= this.#makeInput(
-      this.phase === Phase.PARAMS || this.phase === Phase.STDIN,
-    );
-  }
-
-  /** The bytes of FCGI_DATA. */
-  get data(): Input {
-    return this.#data ??= this.#makeInput(
-      this.role === Role.FILTER && this.phase !== Phase.COMPLETE,
-    );
-  }
-
-  #makeInput(isOpen: boolean): Input {
-    const input = new Input(this.#host);
-    if (this.#reason !== null) input.fail(this.#reason);
-    else if (!isOpen || this.output.isFinished) input.end();
-    return input;
-  }
-
-  /** The input that is awaited, null where none is. */
-  get awaited(): Input | null {
-    if (this.#input?.isAwaited) return this.#input;
-    return this.#data?.isAwaited ? this.#data : null;
-  }
-
-  /** Bytes of input that have come and were not read. */
-  get buffered(): number {
-    return (this.#input?.buffered ?? 0) + (this.#data?.buffered ?? 0);
-  }
-
-  /**
-   * Takes bytes of input.
-   *
-   * @param buffer What holds them.
-   * @param start Where they begin.
-   * @param end Where they end, excluded.
-   */
-  takeInput(buffer: Uint8Array, start: number, end: number): void {
-    if (this.output.isFinished) return;
-    if (this.phase === Phase.DATA) {
-      this.data.push(buffer, start, end);
-      return;
-    }
-    const { maxBodyBytes } = this.limits;
-    if (this.received > maxBodyBytes) {
-      this.failInput(bodyTooLarge(maxBodyBytes, this.received));
-      return;
-    }
-    this.input.push(buffer, start, end);
+  protected override get isAnswered(): boolean {
+    return this.output.isFinished;
   }
 
   /**
@@ -258,48 +91,9 @@ export class Exchange extends ActiveRequest {
    *
    * @param ended Which: STDIN or DATA.
    */
-  endInput(ended: Phase): void {
-    if (!this.output.isFinished) {
-      if (ended === Phase.DATA) this.data.end();
-      else if (this.received < this.contentLength) {
-        this.failInput(
-          new ProtocolError(
-            "BODY_TRUNCATED",
-            `The body of request ${this.id} ended after ${this.received} of ${this.contentLength} bytes`,
-            this.id,
-            this.received,
-          ),
-        );
-      } else this.#input?.end();
-    }
+  override endInput(ended: Phase): void {
+    super.endInput(ended);
     if (this.isInputComplete) this.#host.schedule(this);
-  }
-
-  /**
-   * Makes reading the body fail; what has come can still be read.
-   *
-   * @param error What it fails with.
-   */
-  failInput(error: unknown): void {
-    this.input.fail(error);
-    if (this.role === Role.FILTER) this.data.fail(error);
-  }
-
-  /**
-   * Gives up on a body that is not read and holds others up: what has come is
-   * dropped, and reading fails.
-   *
-   * @param error What it fails with.
-   */
-  stall(error: unknown): void {
-    this.failInput(error);
-    this.#input?.discard();
-    this.#data?.discard();
-  }
-
-  /** Whether FCGI_END_REQUEST need not wait for input. */
-  get isInputComplete(): boolean {
-    return this.phase === Phase.COMPLETE || this.isInputGivenUp;
   }
 
   // Abort
@@ -334,8 +128,7 @@ export class Exchange extends ActiveRequest {
       this.#settle(null);
       return;
     }
-    this.#input?.fail(reason);
-    this.#data?.fail(reason);
+    this.breakInput(reason);
     this.#settle(reason);
     this.#controller?.abort(reason);
   }
@@ -456,8 +249,7 @@ export class Exchange extends ActiveRequest {
     }
     output.isFinished = true;
     this.answeredAt = this.#host.now;
-    this.#input?.discard();
-    this.#data?.discard();
+    this.discardInput();
     this.#host.schedule(this);
   }
 
@@ -465,8 +257,7 @@ export class Exchange extends ActiveRequest {
   breakOff(): void {
     if (!this.isOpen) return;
     this.output.isFinished = true;
-    this.#input?.discard();
-    this.#data?.discard();
+    this.discardInput();
     this.#host.breakOff(this);
   }
 
@@ -503,8 +294,7 @@ export class Exchange extends ActiveRequest {
     if (!this.isOpen) return;
     this.refuse(status);
     this.#reason = reason;
-    this.#input?.fail(reason);
-    this.#data?.fail(reason);
+    this.breakInput(reason);
     this.#settle(reason);
     this.#controller?.abort(reason);
   }
@@ -569,21 +359,4 @@ function deferred(): PromiseWithResolvers<void> {
   const made = Promise.withResolvers<void>();
   made.promise.catch(() => {});
   return made;
-}
-
-/**
- * The error of a body past its limit.
- *
- * @param limit The limit in bytes.
- * @param actual The bytes announced or received.
- * @returns The error.
- */
-export function bodyTooLarge(limit: number, actual: number): LimitError {
-  return new LimitError(
-    "BODY_TOO_LARGE",
-    `The body is larger than maxBodyBytes allows: ${actual} bytes, where ${limit} are allowed`,
-    limit,
-    actual,
-    { status: 413 },
-  );
 }

@@ -8,7 +8,7 @@
 // text goes straight into the output (encoding it to bytes first cost 0.4 µs),
 // and its length is taken for that of ASCII, which is checked while writing.
 
-import { HeaderBlock } from "../cgi/header_block.ts";
+import type { HeaderBlock } from "../cgi/header_block.ts";
 import {
   BODY_LENGTH,
   HEADER_LENGTH,

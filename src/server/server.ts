@@ -5,22 +5,18 @@
 // shutdownTimeoutMs, or when forced, what is left is aborted. `finished`
 // settles when the last connection is gone.
 
-import { AbortedError } from "../errors.ts";
+import { AbortedError, StartError } from "../errors.ts";
 import type { Limits } from "../options.ts";
 import { OutputBuffer } from "../protocol/encoder.ts";
 import type { AllowedClients } from "./allowed_clients.ts";
 import { Clock } from "./clock.ts";
-import {
-  Connection,
-  LARGE_INPUT,
-  LARGE_OUTPUT,
-  SMALL_OUTPUT,
-} from "./connection.ts";
+import { Connection, LARGE_INPUT } from "./connection.ts";
 import type { ConnectionOwner } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { Pool } from "./pool.ts";
 import { CLOSE_TIMEOUT_MS, HALF_CLOSE_GRACE_MS, sweep } from "./time_outs.ts";
 import type { Transport, TransportListener } from "./transport.ts";
+import { LARGE_OUTPUT, SMALL_OUTPUT } from "./writer.ts";
 
 /** What a server is made of. */
 export interface ServerParts {
@@ -209,6 +205,11 @@ export class FastCGIServer implements AsyncDisposable, ConnectionOwner {
         transport = await listener.accept();
       } catch (error) {
         if (this.#isStopping) break;
+        if (error instanceof StartError) {
+          this.#failure = { error };
+          this.shutdown();
+          break;
+        }
         // A connection reset before it was accepted, or no descriptor left:
         // neither is a reason to stop listening.
         this.reportOnce(

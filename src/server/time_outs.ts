@@ -32,17 +32,16 @@ export const HALF_CLOSE_GRACE_MS = 1_000;
  * @returns Whether anything is still waited for.
  */
 export function sweep(connection: Connection, clock: Clock): boolean {
-  const { limits } = connection;
+  const { limits, writer } = connection;
   if (
-    connection.isWriting &&
-    clock.isOver(connection.progressAt, limits.writeTimeoutMs)
+    writer.isWriting && clock.isOver(writer.progressAt, limits.writeTimeoutMs)
   ) {
     connection.shut(
       new LimitError(
         "WRITE_TIMEOUT",
         `The web server took no byte of the output for ${limits.writeTimeoutMs} ms (writeTimeoutMs): the connection was closed`,
         limits.writeTimeoutMs,
-        Math.round(clock.now - connection.progressAt),
+        Math.round(clock.now - writer.progressAt),
       ),
     );
     return false;
@@ -54,7 +53,7 @@ export function sweep(connection: Connection, clock: Clock): boolean {
   }
   const { multiplexer } = connection;
   if (multiplexer.count > 0) {
-    if (connection.hasEnded) connection.probe();
+    if (connection.endedAt > 0) connection.probe();
     for (const exchange of multiplexer.requests()) {
       sweepExchange(connection, exchange, clock);
     }
@@ -71,7 +70,7 @@ export function sweep(connection: Connection, clock: Clock): boolean {
     connection.closePolitely();
     return true;
   }
-  return connection.isWriting || connection.isMidRecord ||
+  return writer.isWriting || connection.isMidRecord ||
     limits.idleTimeoutMs !== Infinity;
 }
 
@@ -95,7 +94,7 @@ function sweepExchange(
     if (
       !exchange.isInputComplete &&
       clock.isOver(exchange.answeredAt, DRAIN_TIMEOUT_MS)
-    ) connection.giveUpInput(exchange);
+    ) connection.dispatcher.giveUpInput(exchange);
     return;
   }
   if (clock.isOver(exchange.beganAt, limits.requestTimeoutMs)) {
@@ -112,8 +111,8 @@ function sweepExchange(
     return;
   }
   if (
-    connection.hasEnded &&
-    clock.isOver(connection.activeAt, HALF_CLOSE_GRACE_MS)
+    connection.endedAt > 0 &&
+    clock.isOver(connection.endedAt, HALF_CLOSE_GRACE_MS)
   ) exchange.hint(connection.lost());
   const { awaited } = exchange;
   if (
@@ -130,7 +129,7 @@ function sweepExchange(
     );
   }
   if (
-    exchange.isStalled && connection.isMultiplexed &&
+    exchange.isStalled && connection.dispatcher.isMultiplexed &&
     clock.isOver(exchange.stalledAt, STALL_TIMEOUT_MS)
   ) {
     exchange.stall(

@@ -1,0 +1,103 @@
+// Gate: which requests are let through to the application. What the protocol
+// itself refuses is in replies.ts; here is what CGI asks for, and what a peer
+// that speaks no FastCGI at all is told in the log.
+
+import { isHost } from "../cgi/url.ts";
+import type { ProtocolError } from "../errors.ts";
+import type { Limits } from "../options.ts";
+import { formatAddress } from "./address.ts";
+import type { Exchange } from "./exchange.ts";
+import { bodyTooLarge } from "./request_input.ts";
+
+/** Longer hosts are looked at each time they come. */
+const KEPT_HOST_LENGTH = 256;
+
+/** The gate of one connection. */
+export class Gate {
+  readonly #limits: Limits;
+  /** The host last seen to be one: nearly always that of the next request. */
+  #host: Uint8Array | null = null;
+
+  /**
+   * Creates a gate.
+   *
+   * @param limits The limits in force.
+   */
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /**
+   * Lets a request through, or answers it.
+   *
+   * @param exchange The request.
+   * @param buffer What its parameters lie in.
+   * @returns Whether it is to be served.
+   */
+  admit(exchange: Exchange, buffer: Uint8Array): boolean {
+    if (exchange.methodEnd <= exchange.methodStart) {
+      exchange.log(
+        "Refused a request with 500: REQUEST_METHOD is missing. Configure the web server to send the CGI parameters (nginx: include fastcgi_params)",
+      );
+      exchange.refuse(500);
+      return false;
+    }
+    if (!this.#hasHost(exchange, buffer)) {
+      exchange.refuse(400, "The Host header is no host");
+      return false;
+    }
+    const { maxBodyBytes } = this.#limits;
+    if (exchange.contentLength > maxBodyBytes) {
+      exchange.log(bodyTooLarge(maxBodyBytes, exchange.contentLength).message);
+      exchange.refuse(413);
+      return false;
+    }
+    return true;
+  }
+
+  /** Whether HTTP_HOST is a host, or absent. */
+  #hasHost(exchange: Exchange, buffer: Uint8Array): boolean {
+    const { hostStart, hostEnd } = exchange;
+    const length = hostEnd - hostStart;
+    if (length <= 0) return true;
+    const known = this.#host;
+    if (known !== null && known.length === length) {
+      let i = 0;
+      while (i < length && known[i] === buffer[hostStart + i]) i++;
+      if (i === length) return true;
+    }
+    if (!isHost(exchange.latin1Param("HTTP_HOST")!)) return false;
+    if (length < KEPT_HOST_LENGTH) {
+      this.#host = buffer.slice(hostStart, hostEnd);
+    }
+    return true;
+  }
+}
+
+/**
+ * What the log says of a connection whose framing was lost.
+ *
+ * @param error What was wrong.
+ * @param first The first byte of the read.
+ * @param addr The other end.
+ * @returns The kind of trouble, and a sentence.
+ */
+export function explainFraming(
+  error: ProtocolError,
+  first: number,
+  addr: Deno.Addr | undefined,
+): [kind: string, message: string] {
+  const isUnix = addr === undefined || addr.transport === "unix";
+  const peer = isUnix ? "a Unix socket" : formatAddress(addr);
+  const isText = first >= 0x20 && first < 0x7f;
+  const isTls = first === 0x16;
+  if (error.offset > 0 || !(isText || isTls)) {
+    return [error.code, `Closed a connection from ${peer}: ${error.message}`];
+  }
+  return [
+    "http",
+    `Closed a connection from ${peer}: it speaks ${
+      isText ? "HTTP" : "TLS"
+    }, and this is a FastCGI port. Put a web server in front, or start with --http`,
+  ];
+}

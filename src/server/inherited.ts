@@ -1,0 +1,224 @@
+// A listening socket that the process was started with: FCGI_LISTENSOCK_FILENO
+// (FastCGI 1.0, section 2.2), which lighttpd, mod_fcgid and spawn-fcgi pass as
+// descriptor 0, and systemd as 0 or 3.
+//
+// `Deno.listen` takes no descriptor, `node:net` does: its sockets are given
+// the face of a Transport here. Loading it takes 30 ms, so only where needed,
+// and with `getBuiltinModule`, for listening is synchronous.
+
+import type * as NodeFs from "node:fs";
+import type * as NodeNet from "node:net";
+import { ClosedError, StartError } from "../errors.ts";
+import type { Transport, TransportListener } from "./transport.ts";
+
+function builtin(name: "node:fs"): typeof NodeFs;
+function builtin(name: "node:net"): typeof NodeNet;
+function builtin(name: string): unknown {
+  const { process } = globalThis as unknown as {
+    process: { getBuiltinModule(name: string): unknown };
+  };
+  return process.getBuiltinModule(name);
+}
+
+/**
+ * Whether descriptor 0 is a socket, and so may be a listening one. A terminal
+ * is told at no cost; otherwise the system is asked, through `node:fs` where
+ * `Deno.statSync` may not (it takes every permission to look at `/dev`).
+ *
+ * @returns Whether it is.
+ */
+export function isInheritedSocket(): boolean {
+  if (Deno.stdin.isTerminal()) return false;
+  try {
+    return Deno.statSync("/dev/fd/0").isSocket === true;
+  } catch {
+    // Not permitted, or closed.
+  }
+  try {
+    return builtin("node:fs").fstatSync(0).isSocket();
+  } catch {
+    return false; // Closed.
+  }
+}
+
+/**
+ * Takes an inherited listening socket over.
+ *
+ * @param fd Its descriptor.
+ * @returns The listening socket. Where it is none, the first `accept` says so.
+ */
+export function listenInherited(fd: number): InheritedListener {
+  return new InheritedListener(fd);
+}
+
+/** A listening socket of `node:net`, as a {@linkcode TransportListener}. */
+export class InheritedListener implements TransportListener {
+  readonly #server: NodeNet.Server;
+  readonly #accepted: NodeNet.Socket[] = [];
+  #waiting: PromiseWithResolvers<Transport> | null = null;
+  #failure: Error | null = null;
+  /** Settles once it listens; fails where the descriptor does not. */
+  readonly ready: Promise<void>;
+
+  /**
+   * Starts to listen.
+   *
+   * @param fd The descriptor.
+   */
+  constructor(fd: number) {
+    const server = builtin("node:net").createServer({
+      allowHalfOpen: true,
+      pauseOnConnect: true,
+    });
+    this.#server = server;
+    const ready = Promise.withResolvers<void>();
+    this.ready = ready.promise;
+    this.ready.catch(() => {});
+    server.on("connection", (socket) => this.#take(socket));
+    server.on("listening", () => ready.resolve());
+    server.on("error", (error) => {
+      this.#fail(
+        new StartError(
+          "CANNOT_LISTEN",
+          `Cannot listen on descriptor ${fd}: it is no listening socket (${error.message})`,
+          { cause: error },
+        ),
+      );
+      ready.reject(this.#failure);
+    });
+    server.listen({ fd });
+  }
+
+  /** Where it listens; null on a Unix socket, of which nothing is told. */
+  get addr(): Deno.Addr | null {
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") return null;
+    return {
+      transport: "tcp",
+      hostname: address.address,
+      port: address.port,
+    };
+  }
+
+  accept(): Promise<Transport> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    const socket = this.#accepted.shift();
+    if (socket !== undefined) {
+      return Promise.resolve(new SocketTransport(socket));
+    }
+    this.#waiting = Promise.withResolvers();
+    return this.#waiting.promise;
+  }
+
+  #take(socket: NodeNet.Socket): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting === null) this.#accepted.push(socket);
+    else waiting.resolve(new SocketTransport(socket));
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    this.#waiting?.reject(error);
+    this.#waiting = null;
+  }
+
+  close(): void {
+    this.#server.close();
+    // Accepted and never taken: their web server connects elsewhere.
+    for (const socket of this.#accepted.splice(0)) socket.destroy();
+    this.#fail(new ClosedError("The listening socket was closed"));
+  }
+
+  ref(): void {
+    this.#server.ref();
+  }
+
+  unref(): void {
+    this.#server.unref();
+  }
+}
+
+/** A socket of `node:net`, as a {@linkcode Transport}. */
+class SocketTransport implements Transport {
+  readonly #socket: NodeNet.Socket;
+  #rest: Uint8Array | null = null;
+  #isEnded = false;
+  #failure: Error | null = null;
+  #wake: (() => void) | null = null;
+  readonly remoteAddr?: Deno.Addr;
+
+  constructor(socket: NodeNet.Socket) {
+    this.#socket = socket;
+    const { remoteAddress, remotePort } = socket;
+    if (remoteAddress !== undefined) {
+      this.remoteAddr = {
+        transport: "tcp",
+        hostname: remoteAddress,
+        port: remotePort ?? 0,
+      };
+    }
+    const wake = () => {
+      this.#wake?.();
+      this.#wake = null;
+    };
+    socket.on("readable", wake);
+    socket.on("end", () => {
+      this.#isEnded = true;
+      wake();
+    });
+    socket.on("error", (error) => {
+      this.#failure = error;
+      wake();
+    });
+    socket.on("close", () => {
+      this.#failure ??= new ClosedError("The connection was closed");
+      wake();
+    });
+  }
+
+  async read(buffer: Uint8Array): Promise<number | null> {
+    for (;;) {
+      const chunk: Uint8Array | null = this.#rest ?? this.#socket.read();
+      if (chunk !== null) {
+        const length = Math.min(chunk.length, buffer.length);
+        buffer.set(chunk.subarray(0, length));
+        this.#rest = length < chunk.length ? chunk.subarray(length) : null;
+        return length;
+      }
+      if (this.#isEnded) return null;
+      if (this.#failure !== null) throw this.#failure;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#socket.write(
+        bytes,
+        (error) => error ? reject(error) : resolve(bytes.length),
+      );
+    });
+  }
+
+  closeWrite(): Promise<void> {
+    return new Promise((resolve) => this.#socket.end(() => resolve()));
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  setNoDelay(noDelay = true): void {
+    this.#socket.setNoDelay(noDelay);
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+}

@@ -1,0 +1,114 @@
+// RequestParams: the parameters of a request (FCGI_PARAMS), which are decoded
+// when they are asked for and not before.
+
+import { ActiveRequest, Phase } from "../protocol/multiplexer.ts";
+import {
+  decodeLatin1,
+  decodePairs,
+  decodeUtf8,
+  findPair,
+} from "../protocol/pairs.ts";
+import type { Span } from "../protocol/pairs.ts";
+
+const EMPTY = new Uint8Array(0);
+
+/** Where a look-up puts its finding, read at once: it would be made anew. */
+const SPAN: Span = { start: -1, end: -1 };
+
+/** A request with its parameters. */
+export class RequestParams extends ActiveRequest {
+  #buffer: Uint8Array = EMPTY;
+  #start = 0;
+  #end = 0;
+  #isReadable = false;
+  /** Whether the method is HEAD. */
+  isHead = false;
+
+  /** Whether the parameters are complete. */
+  get hasParams(): boolean {
+    return this.phase !== Phase.PARAMS;
+  }
+
+  /**
+   * The parameters are complete. They may lie in a buffer that is reused: see
+   * {@linkcode RequestParams.keepParams}.
+   *
+   * @param buffer What holds them.
+   * @param start Where they begin.
+   * @param end Where they end, excluded.
+   */
+  setParams(buffer: Uint8Array, start: number, end: number): void {
+    this.#buffer = buffer;
+    this.#start = start;
+    this.#end = end;
+    this.#isReadable = true;
+    const { methodStart: at } = this;
+    this.isHead = this.methodEnd - at === 4 && buffer[at] === 72 &&
+      buffer[at + 1] === 69 && buffer[at + 2] === 65 && buffer[at + 3] === 68;
+  }
+
+  /** Copies the parameters out of the reused buffer. */
+  keepParams(): void {
+    if (!this.#isReadable) return;
+    this.#buffer = this.#buffer.slice(this.#start, this.#end);
+    this.#end -= this.#start;
+    this.#start = 0;
+  }
+
+  /** The buffer of the parameters is about to be reused: they are gone. */
+  dropParams(): void {
+    this.#isReadable = false;
+    this.#buffer = EMPTY;
+  }
+
+  /**
+   * One parameter, as UTF-8.
+   *
+   * @param name The name.
+   * @returns The value, or null where there is none.
+   */
+  param(name: string): string | null {
+    return this.#find(name)
+      ? decodeUtf8(this.#buffer, SPAN.start, SPAN.end)
+      : null;
+  }
+
+  /**
+   * One parameter, a character per byte.
+   *
+   * @param name The name.
+   * @returns The value, or null where there is none.
+   */
+  latin1Param(name: string): string | null {
+    return this.#find(name)
+      ? decodeLatin1(this.#buffer, SPAN.start, SPAN.end)
+      : null;
+  }
+
+  #find(name: string): boolean {
+    this.#checkParams();
+    return findPair(this.#buffer, this.#start, this.#end, name, SPAN);
+  }
+
+  /**
+   * Every parameter, in the order sent.
+   *
+   * @param isLatin1 Whether a character stands for a byte, rather than UTF-8.
+   * @param pair Called with each name and value.
+   */
+  params(
+    isLatin1: boolean,
+    pair: (name: string, value: string) => void,
+  ): void {
+    this.#checkParams();
+    const decode = isLatin1 ? decodeLatin1 : decodeUtf8;
+    decodePairs(this.#buffer, this.#start, this.#end, decode, pair);
+  }
+
+  #checkParams(): void {
+    if (this.#isReadable) return;
+    throw new TypeError(
+      "Cannot read a parameter of a request that has ended: read it before service() returns",
+    );
+  }
+}

@@ -1,0 +1,190 @@
+// Writer: what a connection sends, from the exchanges that are ready to one
+// write at a time. Exchanges with much to send take turns, a buffer each.
+//
+// Hot. A write mostly completes at once, and its promise only says so a turn
+// of the microtasks later: nobody waits for it but the next write.
+
+import type { OutputBuffer } from "../protocol/encoder.ts";
+import type { Clock } from "./clock.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Pool } from "./pool.ts";
+import type { Transport } from "./transport.ts";
+
+/** The output buffer for short answers. */
+export const SMALL_OUTPUT = 16 * 1024;
+/** The output buffer for long ones. */
+export const LARGE_OUTPUT = 256 * 1024;
+
+/** What a writer takes from its server. */
+export interface WriterSupplies {
+  /** The server's clock. */
+  readonly clock: Clock;
+  /** Output buffers of {@linkcode SMALL_OUTPUT} bytes. */
+  readonly smallOutputs: Pool<OutputBuffer>;
+  /** Output buffers of {@linkcode LARGE_OUTPUT} bytes. */
+  readonly largeOutputs: Pool<OutputBuffer>;
+}
+
+/** The connection, as its writer sees it. */
+export interface WriterHandler {
+  /** FCGI_END_REQUEST of an exchange is in the output. */
+  ended(exchange: Exchange): void;
+  /** All that was ready has been written. */
+  written(): void;
+  /** The other end takes nothing any more. */
+  writeFailed(error: unknown): void;
+}
+
+/** The sending side of a connection. */
+export class Writer {
+  readonly #handler: WriterHandler;
+  readonly #supplies: WriterSupplies;
+  readonly #transport: Transport;
+  readonly #ready: Exchange[] = [];
+  /** Where output is encoded to; what is being written is #writing. */
+  #out: OutputBuffer | null = null;
+  #writing: OutputBuffer | null = null;
+  #written = 0;
+  #isClosed = false;
+  /** The clock's time when the last byte was written. */
+  progressAt = 0;
+
+  /**
+   * Creates the writer of a connection.
+   *
+   * @param handler The connection.
+   * @param supplies Buffers and clock.
+   * @param transport The socket.
+   */
+  constructor(
+    handler: WriterHandler,
+    supplies: WriterSupplies,
+    transport: Transport,
+  ) {
+    this.#handler = handler;
+    this.#supplies = supplies;
+    this.#transport = transport;
+  }
+
+  /** Whether bytes are on their way out. */
+  get isWriting(): boolean {
+    return this.#writing !== null;
+  }
+
+  /** Whether nothing is on its way out, or waits to be. */
+  get isIdle(): boolean {
+    return this.#writing === null &&
+      (this.#out === null || this.#out.length === 0);
+  }
+
+  /** Whether more waits than the other end takes: it must stop asking. */
+  get isOverfull(): boolean {
+    return this.#out !== null && this.#out.length > LARGE_OUTPUT;
+  }
+
+  /** Where records are written that belong to no exchange. */
+  get output(): OutputBuffer {
+    return this.#out ??= this.#supplies.smallOutputs.take()!;
+  }
+
+  /**
+   * An exchange has something to send. It leaves with the next
+   * {@linkcode Writer.flush}.
+   *
+   * @param exchange The exchange.
+   */
+  schedule(exchange: Exchange): void {
+    if (exchange.isScheduled) return;
+    exchange.isScheduled = true;
+    this.#ready.push(exchange);
+  }
+
+  /** Encodes what is ready, and writes it unless a write is under way. */
+  flush(): void {
+    if (this.#writing !== null || this.#isClosed) return;
+    if (this.#ready.length > 0) this.#encode();
+    const out = this.#out;
+    if (out === null || out.length === 0) {
+      this.#handler.written();
+      return;
+    }
+    this.#out = null;
+    this.#writing = out;
+    this.#written = 0;
+    this.progressAt = this.#supplies.clock.now;
+    this.#write(out);
+  }
+
+  #encode(): void {
+    const ready = this.#ready;
+    let limit = SMALL_OUTPUT;
+    if (ready[0]!.output.queued > SMALL_OUTPUT / 2 && this.#out === null) {
+      this.#out = this.#supplies.largeOutputs.take();
+      if (this.#out !== null) limit = LARGE_OUTPUT;
+    }
+    const out = this.output;
+    while (ready.length > 0 && out.length < limit) {
+      const exchange = ready.shift()!;
+      exchange.isScheduled = false;
+      if (exchange.isEnded || !exchange.output.isReady) continue;
+      const state = exchange.output.encode(
+        out,
+        limit,
+        exchange.isInputComplete,
+      );
+      if (state === "ended") {
+        this.#handler.ended(exchange);
+        continue;
+      }
+      if (state === "more") {
+        // Behind the others: each gets its turn.
+        exchange.isScheduled = true;
+        ready.push(exchange);
+      }
+      exchange.afterEncode();
+      if (state === "more") break;
+    }
+  }
+
+  #write(out: OutputBuffer): void {
+    this.#transport.write(out.bytes.subarray(this.#written, out.length))
+      .then(this.#onWritten, this.#onFailed);
+  }
+
+  readonly #onWritten = (length: number): void => {
+    const out = this.#writing!;
+    this.#written += length;
+    if (this.#written < out.length && !this.#isClosed) {
+      this.#supplies.clock.arm();
+      this.progressAt = this.#supplies.clock.now;
+      this.#write(out);
+      return;
+    }
+    this.#writing = null;
+    this.#return(out);
+    this.flush();
+  };
+
+  readonly #onFailed = (error: unknown): void => {
+    this.#return(this.#writing!);
+    this.#writing = null;
+    this.#handler.writeFailed(error);
+  };
+
+  #return(out: OutputBuffer): void {
+    const { largeOutputs, smallOutputs } = this.#supplies;
+    const isLarge = out.capacity === LARGE_OUTPUT;
+    out.clear();
+    (isLarge ? largeOutputs : smallOutputs).give(out);
+  }
+
+  /**
+   * Writes nothing any more. A write under way still holds its buffer, which
+   * goes back when it has settled.
+   */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#out !== null) this.#return(this.#out);
+    this.#out = null;
+  }
+}

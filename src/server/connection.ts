@@ -157,9 +157,8 @@ export class Connection implements DispatcherHost, WriterHandler {
       this.#parser.push(buffer, 0, length);
       this.multiplexer.settle();
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
       this.#isParsing = false;
-      this.#breakFraming(error, buffer[0]!);
+      this.#break(error, buffer[0]!);
       return;
     }
     this.#isParsing = false;
@@ -170,9 +169,17 @@ export class Connection implements DispatcherHost, WriterHandler {
     } else this.#closeIfDone();
   }
 
-  #breakFraming(error: ProtocolError, first: number): void {
-    const [kind, message] = explainFraming(error, first, this.remoteAddr);
-    this.#owner.reportOnce(kind, message);
+  #break(error: unknown, first: number): void {
+    if (error instanceof ProtocolError) {
+      const [kind, message] = explainFraming(error, first, this.remoteAddr);
+      this.#owner.reportOnce(kind, message);
+    } else {
+      this.report(
+        `Closed a connection after an error of this package's own, please report it: ${
+          error instanceof Error ? error.stack : error
+        }`,
+      );
+    }
     this.#lose(error);
     this.closePolitely();
   }

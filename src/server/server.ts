@@ -1,46 +1,11 @@
-// FastCGIServer: the accept loop, the open connections and the graceful stop.
-//
-// A stop, as a sequence: nothing more is accepted; connections without a
-// request close; the others close after their last one; after
-// shutdownTimeoutMs, or when forced, what is left is aborted. `finished`
-// settles when the last connection is gone.
+// FastCGIServer: what a user sees of a running server.
 
-import { AbortedError, StartError } from "../errors.ts";
-import type { Limits } from "../options.ts";
-import { OutputBuffer } from "../protocol/encoder.ts";
-import type { AllowedClients } from "./allowed_clients.ts";
-import { Clock } from "./clock.ts";
-import { Connection, LARGE_INPUT } from "./connection.ts";
-import type { ConnectionOwner } from "./connection.ts";
-import type { Exchange } from "./exchange.ts";
-import { Pool } from "./pool.ts";
-import { CLOSE_TIMEOUT_MS, HALF_CLOSE_GRACE_MS, sweep } from "./time_outs.ts";
-import type { Transport, TransportListener } from "./transport.ts";
-import { LARGE_OUTPUT, SMALL_OUTPUT } from "./writer.ts";
-
-/** What a server is made of. */
-export interface ServerParts {
-  /** The listening socket; closed by the server. */
-  listener: TransportListener;
-  /** The limits. */
-  limits: Limits;
-  /** Who may connect; null for everybody. */
-  allowedClients: AllowedClients | null;
-  /** Runs the application for a request. Never throws. */
-  serve(exchange: Exchange): void;
-  /** Writes a line to the server's own log. */
-  report(message: string): void;
-  /** Called once before anything is accepted. */
-  start(): Promise<void>;
-  /** Called once when the server has stopped, before `finished` settles. */
-  stopped(): void | Promise<void>;
-}
-
-/** How long accepting pauses when the system has no descriptor left. */
-const ACCEPT_RETRY_MS = 100;
+import { ServerCore } from "./server_core.ts";
+import type { ServerParts } from "./server_core.ts";
 
 /**
- * A running FastCGI server, as `Deno.HttpServer` is a running HTTP server.
+ * A running FastCGI server, as `Deno.HttpServer` is a running HTTP server. It
+ * is made by `Application.listen`.
  *
  * @example Listen, and stop again
  * ```ts
@@ -52,258 +17,64 @@ const ACCEPT_RETRY_MS = 100;
  * await server.shutdown();
  * ```
  */
-export class FastCGIServer implements AsyncDisposable, ConnectionOwner {
-  readonly #parts: ServerParts;
-  readonly #connections = new Set<Connection>();
-  readonly #finished = Promise.withResolvers<void>();
-  readonly #reported = new Set<string>();
-  #isStopping = false;
-  #failure: { error: unknown } | null = null;
-  #isStopped = false;
-  #isRef = true;
-  #forceTimer: ReturnType<typeof setTimeout> | undefined;
-  #room: PromiseWithResolvers<void> | null = null;
+export class FastCGIServer implements AsyncDisposable {
+  readonly #core: ServerCore;
+
   /** @ignore */
-  readonly limits: Limits;
-  /** @ignore */
-  readonly clock: Clock;
-  /** @ignore */
-  readonly smallOutputs: Pool<OutputBuffer> = new Pool(
-    () => new OutputBuffer(SMALL_OUTPUT),
-    Infinity,
-    256,
-  );
-  /** @ignore */
-  readonly largeOutputs: Pool<OutputBuffer> = new Pool(
-    () => new OutputBuffer(LARGE_OUTPUT),
-    64,
-    8,
-  );
-  /** @ignore */
-  readonly largeInputs: Pool<Uint8Array> = new Pool(
-    () => new Uint8Array(LARGE_INPUT),
-    256,
-    64,
-  );
+  constructor(parts: ServerParts) {
+    this.#core = new ServerCore(parts);
+  }
 
   /**
-   * Starts accepting. Made by `Application.listen` and `serve`.
-   *
-   * @ignore
+   * Where it listens; null on an inherited Unix socket, of which the system
+   * tells nothing.
    */
-  constructor(parts: ServerParts) {
-    this.#parts = parts;
-    this.limits = parts.limits;
-    const { limits } = parts;
-    this.clock = new Clock(
-      Math.min(
-        limits.paramsTimeoutMs,
-        limits.bodyTimeoutMs,
-        limits.writeTimeoutMs,
-        limits.requestTimeoutMs,
-        limits.idleTimeoutMs,
-        CLOSE_TIMEOUT_MS,
-        HALF_CLOSE_GRACE_MS,
-      ),
-      () => this.#sweep(),
-    );
-    this.#accept();
-  }
-
-  /** Where it listens; null on an inherited Unix socket, which tells nothing. */
   get addr(): Deno.Addr | null {
-    return this.#parts.listener.addr;
+    return this.#core.addr;
   }
 
-  /** Settles when the server has stopped and its last connection is closed. */
+  /**
+   * Settles when the server has stopped and its last connection is closed.
+   * Fails with what `applicationWillStart` or `applicationDidStop` threw, or
+   * with a {@linkcode StartError} where an inherited descriptor is no
+   * listening socket.
+   */
   get finished(): Promise<void> {
-    return this.#finished.promise;
-  }
-
-  /** @ignore */
-  get isStopping(): boolean {
-    return this.#isStopping;
+    return this.#core.finished;
   }
 
   /**
    * Stops gracefully: nothing more is accepted, requests in flight finish
    * within `shutdownTimeoutMs`, idle connections close. May be called again.
    *
-   * @returns Settles with {@linkcode FastCGIServer.finished}.
+   * @returns {@linkcode FastCGIServer.finished}.
    */
   shutdown(): Promise<void> {
-    if (this.#isStopping) return this.finished;
-    this.#isStopping = true;
-    this.#parts.listener.close();
-    this.#room?.resolve();
-    const { shutdownTimeoutMs } = this.limits;
-    this.#forceTimer = setTimeout(
-      () =>
-        this.abort(
-          `The server stopped, and the request did not end within ${shutdownTimeoutMs} ms (shutdownTimeoutMs)`,
-        ),
-      shutdownTimeoutMs,
-    );
-    for (const connection of [...this.#connections]) connection.stop();
-    this.#finishIfDone();
-    return this.finished;
+    return this.#core.shutdown();
   }
 
   /**
-   * Stops at once: requests in flight are aborted.
+   * Stops at once: requests in flight are aborted, and their connections
+   * closed.
    *
-   * @param message Why, as their signal's reason tells.
-   * @returns Settles with {@linkcode FastCGIServer.finished}.
+   * @returns {@linkcode FastCGIServer.finished}.
    */
-  abort(message = "The server was forced to stop"): Promise<void> {
-    const finished = this.shutdown();
-    for (const connection of [...this.#connections]) {
-      connection.shut(new AbortedError(message));
-    }
-    return finished;
+  abort(): Promise<void> {
+    return this.#core.abort("The server was forced to stop");
   }
 
   /** Lets the server keep the process running, as it does by default. */
   ref(): void {
-    this.#setRef(true);
+    this.#core.setRef(true);
   }
 
   /** Lets the process end while the server runs. */
   unref(): void {
-    this.#setRef(false);
-  }
-
-  #setRef(isRef: boolean): void {
-    this.#isRef = isRef;
-    const { listener } = this.#parts;
-    if (isRef) listener.ref();
-    else listener.unref();
-    for (const connection of this.#connections) connection.setRef(isRef);
+    this.#core.setRef(false);
   }
 
   /** As {@linkcode FastCGIServer.shutdown}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
   }
-
-  async #accept(): Promise<void> {
-    const { listener } = this.#parts;
-    try {
-      await this.#parts.start();
-    } catch (error) {
-      this.#failure = { error };
-      this.shutdown();
-    }
-    while (!this.#isStopping) {
-      if (this.#connections.size >= this.limits.maxConnections) {
-        this.#room = Promise.withResolvers();
-        await this.#room.promise;
-        continue;
-      }
-      let transport: Transport;
-      try {
-        transport = await listener.accept();
-      } catch (error) {
-        if (this.#isStopping) break;
-        if (error instanceof StartError) {
-          this.#failure = { error };
-          this.shutdown();
-          break;
-        }
-        // A connection reset before it was accepted, or no descriptor left:
-        // neither is a reason to stop listening.
-        this.reportOnce(
-          "accept",
-          `Cannot accept a connection, trying again: ${messageOf(error)}`,
-        );
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
-        continue;
-      }
-      this.#take(transport);
-    }
-  }
-
-  #take(transport: Transport): void {
-    const { remoteAddr } = transport;
-    const { allowedClients } = this.#parts;
-    const isTcp = remoteAddr !== undefined && remoteAddr.transport === "tcp";
-    if (isTcp) {
-      if (allowedClients?.allows(remoteAddr.hostname) === false) {
-        this.reportOnce(
-          remoteAddr.hostname,
-          `Closed a connection from ${remoteAddr.hostname}: it is not among the allowed clients`,
-        );
-        transport.close();
-        return;
-      }
-      try {
-        // Without it, small writes wait 44 ms for delayed acknowledgements.
-        transport.setNoDelay?.(true);
-      } catch {
-        // The other end is gone already: reading will tell.
-      }
-    }
-    if (!this.#isRef) transport.unref();
-    const connection = new Connection(this, transport);
-    this.#connections.add(connection);
-    if (this.limits.idleTimeoutMs !== Infinity) {
-      this.clock.arm();
-      connection.activeAt = this.clock.now;
-    }
-    connection.run();
-  }
-
-  #sweep(): boolean {
-    let isNeeded = false;
-    for (const connection of [...this.#connections]) {
-      if (sweep(connection, this.clock)) isNeeded = true;
-    }
-    return isNeeded;
-  }
-
-  async #finishIfDone(): Promise<void> {
-    if (!this.#isStopping || this.#isStopped) return;
-    if (this.#connections.size > 0) return;
-    this.#isStopped = true;
-    clearTimeout(this.#forceTimer);
-    this.clock.stop();
-    try {
-      await this.#parts.stopped();
-      if (this.#failure !== null) throw this.#failure.error;
-      this.#finished.resolve();
-    } catch (error) {
-      this.#finished.reject(error);
-    }
-  }
-
-  /** @ignore */
-  serve(exchange: Exchange): void {
-    this.#parts.serve(exchange);
-  }
-
-  /** @ignore */
-  report(message: string): void {
-    this.#parts.report(message);
-  }
-
-  /** @ignore */
-  reportOnce(kind: string, message: string): void {
-    if (this.#reported.has(kind)) return;
-    // Kinds may come from clients' addresses: past so many, silence.
-    if (this.#reported.size < 1000) this.#reported.add(kind);
-    else return;
-    this.#parts.report(message);
-  }
-
-  /** @ignore */
-  closed(connection: Connection): void {
-    this.#connections.delete(connection);
-    this.#room?.resolve();
-    this.#room = null;
-    this.#finishIfDone();
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,0 +1,267 @@
+// ServerCore: the accept loop, the open connections and the graceful stop.
+//
+// A stop, as a sequence: nothing more is accepted; connections without a
+// request close; the others close after their last one; after
+// shutdownTimeoutMs, or when forced, what is left is aborted. `finished`
+// settles when the last connection is gone.
+
+import { AbortedError, StartError } from "../errors.ts";
+import type { Limits } from "../options.ts";
+import { OutputBuffer } from "../protocol/encoder.ts";
+import type { AllowedClients } from "./allowed_clients.ts";
+import { Clock } from "./clock.ts";
+import { Connection, LARGE_INPUT } from "./connection.ts";
+import type { ConnectionOwner } from "./connection.ts";
+import type { Exchange } from "./exchange.ts";
+import { Pool } from "./pool.ts";
+import { CLOSE_TIMEOUT_MS, HALF_CLOSE_GRACE_MS, sweep } from "./time_outs.ts";
+import type { Transport, TransportListener } from "./transport.ts";
+import { LARGE_OUTPUT, SMALL_OUTPUT } from "./writer.ts";
+
+/** What a server is made of. */
+export interface ServerParts {
+  /** The listening socket; closed by the server. */
+  listener: TransportListener;
+  /** The limits. */
+  limits: Limits;
+  /** Who may connect; null for everybody. */
+  allowedClients: AllowedClients | null;
+  /** Runs the application for a request. Never throws. */
+  serve(exchange: Exchange): void;
+  /** Writes a line to the server's own log. */
+  report(message: string): void;
+  /** Called once before anything is accepted. */
+  start(): Promise<void>;
+  /** Called once when the server has stopped, before `finished` settles. */
+  stopped(): void | Promise<void>;
+}
+
+/** How long accepting pauses when the system has no descriptor left. */
+const ACCEPT_RETRY_MS = 100;
+
+/** What a server does, seen from inside; FastCGIServer shows it to users. */
+export class ServerCore implements ConnectionOwner {
+  readonly #parts: ServerParts;
+  readonly #connections = new Set<Connection>();
+  readonly #finished = Promise.withResolvers<void>();
+  readonly #reported = new Set<string>();
+  #isStopping = false;
+  #failure: { error: unknown } | null = null;
+  #isStopped = false;
+  #isRef = true;
+  #forceTimer: ReturnType<typeof setTimeout> | undefined;
+  #room: PromiseWithResolvers<void> | null = null;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly smallOutputs: Pool<OutputBuffer> = new Pool(
+    () => new OutputBuffer(SMALL_OUTPUT),
+    Infinity,
+    256,
+  );
+  readonly largeOutputs: Pool<OutputBuffer> = new Pool(
+    () => new OutputBuffer(LARGE_OUTPUT),
+    64,
+    8,
+  );
+  readonly largeInputs: Pool<Uint8Array> = new Pool(
+    () => new Uint8Array(LARGE_INPUT),
+    256,
+    64,
+  );
+
+  /**
+   * Starts accepting.
+   *
+   * @param parts What the server is made of.
+   */
+  constructor(parts: ServerParts) {
+    this.#parts = parts;
+    this.limits = parts.limits;
+    const { limits } = parts;
+    this.clock = new Clock(
+      Math.min(
+        limits.paramsTimeoutMs,
+        limits.bodyTimeoutMs,
+        limits.writeTimeoutMs,
+        limits.requestTimeoutMs,
+        limits.idleTimeoutMs,
+        CLOSE_TIMEOUT_MS,
+        HALF_CLOSE_GRACE_MS,
+      ),
+      () => this.#sweep(),
+    );
+    this.#accept();
+  }
+
+  /** Where it listens; null where the system does not tell. */
+  get addr(): Deno.Addr | null {
+    return this.#parts.listener.addr;
+  }
+
+  /** Settles when the last connection is closed. */
+  get finished(): Promise<void> {
+    return this.#finished.promise;
+  }
+
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
+  /** Stops gracefully. */
+  shutdown(): Promise<void> {
+    if (this.#isStopping) return this.finished;
+    this.#isStopping = true;
+    this.#parts.listener.close();
+    this.#room?.resolve();
+    const { shutdownTimeoutMs } = this.limits;
+    this.#forceTimer = setTimeout(
+      () =>
+        this.abort(
+          `The server stopped, and the request did not end within ${shutdownTimeoutMs} ms (shutdownTimeoutMs)`,
+        ),
+      shutdownTimeoutMs,
+    );
+    for (const connection of [...this.#connections]) connection.stop();
+    this.#finishIfDone();
+    return this.finished;
+  }
+
+  /**
+   * Stops at once.
+   *
+   * @param message Why, as requests in flight are told.
+   */
+  abort(message: string): Promise<void> {
+    const finished = this.shutdown();
+    for (const connection of [...this.#connections]) {
+      connection.shut(new AbortedError(message));
+    }
+    return finished;
+  }
+
+  /** Lets the server keep the process running, or not. */
+  setRef(isRef: boolean): void {
+    this.#isRef = isRef;
+    const { listener } = this.#parts;
+    if (isRef) listener.ref();
+    else listener.unref();
+    for (const connection of this.#connections) connection.setRef(isRef);
+  }
+
+  async #accept(): Promise<void> {
+    const { listener } = this.#parts;
+    try {
+      await this.#parts.start();
+    } catch (error) {
+      this.#failure = { error };
+      this.shutdown();
+    }
+    while (!this.#isStopping) {
+      if (this.#connections.size >= this.limits.maxConnections) {
+        this.#room = Promise.withResolvers();
+        await this.#room.promise;
+        continue;
+      }
+      let transport: Transport;
+      try {
+        transport = await listener.accept();
+      } catch (error) {
+        if (this.#isStopping) break;
+        if (error instanceof StartError) {
+          this.#failure = { error };
+          this.shutdown();
+          break;
+        }
+        // A connection reset before it was accepted, or no descriptor left:
+        // neither is a reason to stop listening.
+        this.reportOnce(
+          "accept",
+          `Cannot accept a connection, trying again: ${messageOf(error)}`,
+        );
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+        continue;
+      }
+      this.#take(transport);
+    }
+  }
+
+  #take(transport: Transport): void {
+    const { remoteAddr } = transport;
+    const { allowedClients } = this.#parts;
+    const isTcp = remoteAddr !== undefined && remoteAddr.transport === "tcp";
+    if (isTcp) {
+      if (allowedClients?.allows(remoteAddr.hostname) === false) {
+        this.reportOnce(
+          remoteAddr.hostname,
+          `Closed a connection from ${remoteAddr.hostname}: it is not among the allowed clients`,
+        );
+        transport.close();
+        return;
+      }
+      try {
+        // Without it, small writes wait 44 ms for delayed acknowledgements.
+        transport.setNoDelay?.(true);
+      } catch {
+        // The other end is gone already: reading will tell.
+      }
+    }
+    if (!this.#isRef) transport.unref();
+    const connection = new Connection(this, transport);
+    this.#connections.add(connection);
+    if (this.limits.idleTimeoutMs !== Infinity) {
+      this.clock.arm();
+      connection.activeAt = this.clock.now;
+    }
+    connection.run();
+  }
+
+  #sweep(): boolean {
+    let isNeeded = false;
+    for (const connection of [...this.#connections]) {
+      if (sweep(connection, this.clock)) isNeeded = true;
+    }
+    return isNeeded;
+  }
+
+  async #finishIfDone(): Promise<void> {
+    if (!this.#isStopping || this.#isStopped) return;
+    if (this.#connections.size > 0) return;
+    this.#isStopped = true;
+    clearTimeout(this.#forceTimer);
+    this.clock.stop();
+    try {
+      await this.#parts.stopped();
+      if (this.#failure !== null) throw this.#failure.error;
+      this.#finished.resolve();
+    } catch (error) {
+      this.#finished.reject(error);
+    }
+  }
+
+  serve(exchange: Exchange): void {
+    this.#parts.serve(exchange);
+  }
+
+  report(message: string): void {
+    this.#parts.report(message);
+  }
+
+  reportOnce(kind: string, message: string): void {
+    if (this.#reported.has(kind)) return;
+    // Kinds may come from clients' addresses: past so many, silence.
+    if (this.#reported.size < 1000) this.#reported.add(kind);
+    else return;
+    this.#parts.report(message);
+  }
+
+  closed(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#room?.resolve();
+    this.#room = null;
+    this.#finishIfDone();
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -7,6 +7,7 @@
 // otherwise).
 
 import { ProtocolError } from "../errors.ts";
+import { knownName } from "./known_names.ts";
 
 /** Where the bytes of a value stand. */
 export interface Span {
@@ -270,89 +271,6 @@ export function decodePairs(
     }
     at = next;
   }
-}
-
-/**
- * Names that web servers send. A string that stands in the program is made a
- * property name three times as fast as one that was just decoded.
- */
-const KNOWN_NAMES: readonly string[] = [
-  "AUTH_TYPE",
-  "CONTENT_LENGTH",
-  "CONTENT_TYPE",
-  "DOCUMENT_ROOT",
-  "DOCUMENT_URI",
-  "FCGI_ROLE",
-  "GATEWAY_INTERFACE",
-  "HTTPS",
-  "HTTP_ACCEPT",
-  "HTTP_ACCEPT_ENCODING",
-  "HTTP_ACCEPT_LANGUAGE",
-  "HTTP_AUTHORIZATION",
-  "HTTP_CACHE_CONTROL",
-  "HTTP_CONNECTION",
-  "HTTP_COOKIE",
-  "HTTP_HOST",
-  "HTTP_IF_MODIFIED_SINCE",
-  "HTTP_IF_NONE_MATCH",
-  "HTTP_ORIGIN",
-  "HTTP_REFERER",
-  "HTTP_SEC_FETCH_DEST",
-  "HTTP_SEC_FETCH_MODE",
-  "HTTP_SEC_FETCH_SITE",
-  "HTTP_UPGRADE_INSECURE_REQUESTS",
-  "HTTP_USER_AGENT",
-  "HTTP_X_FORWARDED_FOR",
-  "HTTP_X_FORWARDED_PROTO",
-  "PATH_INFO",
-  "PATH_TRANSLATED",
-  "QUERY_STRING",
-  "REDIRECT_STATUS",
-  "REDIRECT_URI",
-  "REMOTE_ADDR",
-  "REMOTE_HOST",
-  "REMOTE_PORT",
-  "REMOTE_USER",
-  "REQUEST_METHOD",
-  "REQUEST_SCHEME",
-  "REQUEST_URI",
-  "SCRIPT_FILENAME",
-  "SCRIPT_NAME",
-  "SERVER_ADDR",
-  "SERVER_NAME",
-  "SERVER_PORT",
-  "SERVER_PROTOCOL",
-  "SERVER_SIGNATURE",
-  "SERVER_SOFTWARE",
-];
-
-/** KNOWN_NAMES by {@linkcode nameSlot}: two of one slot would lose the first. */
-const NAME_SLOTS: readonly (string | undefined)[] = KNOWN_NAMES.reduce(
-  (slots, name) => {
-    slots[nameSlot(name, 0, name.length)] = name;
-    return slots;
-  },
-  new Array<string | undefined>(512).fill(undefined),
-);
-
-/** A number below 512 that is another for each of the known names. */
-function nameSlot(text: string, at: number, length: number): number {
-  const end = at + length;
-  return (length * 25 + text.charCodeAt(end - 1) * 3 +
-    text.charCodeAt(end - 3) * 37 + text.charCodeAt(at) * 11) & 511;
-}
-
-function knownName(
-  whole: string,
-  at: number,
-  length: number,
-): string | undefined {
-  if (length < 3) return undefined;
-  const name = NAME_SLOTS[nameSlot(whole, at, length)];
-  return name !== undefined && name.length === length &&
-      whole.startsWith(name, at)
-    ? name
-    : undefined;
 }
 
 function failPair(offset: number): never {

@@ -15,68 +15,13 @@ import {
   RecordType,
   Role,
 } from "./constants.ts";
+import { ActiveRequest, Phase } from "./active_request.ts";
+import type { Refusal } from "./active_request.ts";
 import { decodePairs, decodeUtf8, scanParams } from "./pairs.ts";
-import type { ParamsScan } from "./pairs.ts";
 import type { RecordHandler } from "./parser.ts";
 
-/** How far the input of a request has come. */
-export const Phase = { PARAMS: 0, STDIN: 1, DATA: 2, COMPLETE: 3 } as const;
-/** How far the input of a request has come. */
-export type Phase = typeof Phase[keyof typeof Phase];
-
-/** Why a request is not given to the application. */
-export type Refusal =
-  /** Its parameters are more than the limit allows. */
-  | "params_too_large"
-  /** Its parameters are no name-value pairs, or its streams are out of order. */
-  | "params_malformed"
-  /** More requests than the limit allows are in flight on the connection. */
-  | "overloaded"
-  /** Its role is none of the three. */
-  | "unknown_role"
-  /** Its FCGI_BEGIN_REQUEST is not of eight bytes. */
-  | "begin_malformed";
-
-/** One request in flight, as the protocol sees it. */
-export class ActiveRequest implements ParamsScan {
-  /** The request id, 1 to 65,535. */
-  readonly id: number;
-  /** The role asked for, any number. */
-  readonly role: number;
-  /** Whether the web server keeps the connection (FCGI_KEEP_CONN). */
-  readonly keepConnection: boolean;
-  /** How far the input has come. */
-  phase: Phase = Phase.PARAMS;
-  /** Why it is refused, null where it is not. */
-  refusal: Refusal | null = null;
-  contentLength = -1;
-  dataLength = -1;
-  methodStart = -1;
-  methodEnd = -1;
-  hostStart = -1;
-  hostEnd = -1;
-  /** The bytes of STDIN so far. */
-  received = 0;
-  /** The bytes of DATA so far. */
-  dataReceived = 0;
-  /** The parameters so far, where they did not come whole. */
-  gathered: Uint8Array | null = null;
-  /** How many bytes of parameters have come. */
-  paramsLength = 0;
-
-  /**
-   * Creates the state at FCGI_BEGIN_REQUEST (section 5.1).
-   *
-   * @param id The request id.
-   * @param role The role.
-   * @param keepConnection Whether FCGI_KEEP_CONN was set.
-   */
-  constructor(id: number, role: number, keepConnection: boolean) {
-    this.id = id;
-    this.role = role;
-    this.keepConnection = keepConnection;
-  }
-}
+export { ActiveRequest, Phase };
+export type { Refusal };
 
 /** What a {@linkcode Multiplexer} calls; bytes are valid until the return. */
 export interface MultiplexerHandler<R extends ActiveRequest> {
@@ -155,7 +100,8 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
    */
   end(request: R): void {
     if (this.#sole === request) this.#sole = null;
-    else if (!this.#others?.delete(request.id)) return;
+    else if (this.#others?.get(request.id) !== request) return;
+    else this.#others.delete(request.id);
     if (this.#viewed === request) this.#viewed = null;
     this.#count--;
   }
@@ -268,14 +214,14 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
       this.#control = EMPTY;
       this.#controlLength = 0;
     }
-    if (length !== BODY_LENGTH) {
-      this.#handler.refuse(id, "begin_malformed");
-      return;
-    }
     const active = this.#find(id);
     if (active !== undefined) {
       // Which of the two an answer belongs to could not be told: both end.
       this.#handler.abort(active);
+      return;
+    }
+    if (length !== BODY_LENGTH) {
+      this.#handler.refuse(id, "begin_malformed");
       return;
     }
     const { maxRequestsPerConnection } = this.#limits;
@@ -317,10 +263,9 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
     }
     const isFirst = request.paramsLength === 0;
     request.paramsLength += end - start;
+    // Once past the limit, always past it: the length only grows.
     if (request.paramsLength + remaining > this.#limits.maxParamsBytes) {
       request.refusal ??= "params_too_large";
-    }
-    if (request.refusal === "params_too_large") {
       request.gathered = null;
       if (this.#viewed === request) this.#viewed = null;
       return;
@@ -364,6 +309,9 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
     }
     if (!scanParams(buffer, start, end, request)) {
       request.refusal ??= "params_malformed";
+      // Nothing of a malformed stream is used, a length before the fault
+      // included.
+      scanParams(EMPTY, 0, 0, request);
     }
     // An Authorizer gets no STDIN, whatever CONTENT_LENGTH says: Apache's
     // modules never send even the empty record (section 6.3).

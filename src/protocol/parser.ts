@@ -65,11 +65,6 @@ export class RecordParser {
       this.#paddingLeft === 0;
   }
 
-  /** The bytes pushed before those of the push under way. */
-  get offset(): number {
-    return this.#offset;
-  }
-
   /**
    * Takes the next bytes of the connection. Needing more is no error: what is
    * incomplete goes on with the next push.

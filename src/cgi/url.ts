@@ -5,21 +5,29 @@
 /** Reads a variable as ISO-8859-1, so that each character is one byte. */
 export type ReadVariable = (name: string) => string | null;
 
-/** Hosts of letters, digits and hyphens, which need no closer look. */
+/**
+ * Hosts that need no closer look: labels of letters, digits, hyphens and
+ * underscores. The last begins with no digit, for a number there makes an IPv4
+ * address of the whole (`a.0x7f` is none); `xn--` has rules of its own.
+ */
 const PLAIN_HOST =
-  /^(?!.*(?:^|\.)xn--)[a-z0-9_-]+(?:\.[a-z0-9_-]*[a-z_-][a-z0-9_-]*)*\.?(?::\d{1,4})?$/i;
+  /^(?!xn--|.*\.xn--)(?:[a-z0-9_-]+\.)*[a-z_-][a-z0-9_-]*\.?(?::\d{1,4})?$/i;
+
+/** A host and port by their letters (RFC 3986, section 3.2.2). */
+const HOST =
+  /^(?:\[[0-9a-f:.]+\]|(?!\.)(?!.*\.\.)[a-z0-9\-._~%!$&'()*+,;=]+)(?::\d*)?$/i;
 
 /**
  * Whether the value of HTTP_HOST is a host with or without a port (RFC 9110,
- * section 7.2), and not user information, a path or a query in its place.
+ * section 7.2), and not user information, a path or a query in its place. A
+ * host is ASCII, has no empty label, and is one for `URL` too.
  *
  * @param host The value, not empty.
  * @returns Whether it is a host.
  */
 export function isHost(host: string): boolean {
-  if (PLAIN_HOST.test(host) && !/^\d+(?::\d+)?$/.test(host)) return true;
-  if (!/^[^\s/?#@\\<>^|]+$/.test(host)) return false;
-  return URL.canParse(`http://${host}/`);
+  return PLAIN_HOST.test(host) ||
+    HOST.test(host) && URL.canParse(`http://${host}/`);
 }
 
 /**
@@ -64,7 +72,7 @@ function requestHost(read: ReadVariable, scheme: string): string {
   const name = read("SERVER_NAME");
   if (!name || !isHost(name)) return "localhost";
   // HAProxy's SERVER_NAME is the Host header, with its port.
-  if (/:\d+$/.test(name)) return name;
+  if (/:\d*$/.test(name)) return name;
   const port = read("SERVER_PORT");
   if (!port || !/^\d{1,5}$/.test(port) || Number(port) > 0xffff) return name;
   return port === (scheme === "https" ? "443" : "80")

@@ -15,11 +15,10 @@ export function headerName(variable: string): string | null {
   const known = COMMON_NAMES.get(variable);
   if (known !== undefined) return known;
   if (variable === "CONTENT_TYPE") return "content-type";
-  if (!variable.startsWith("HTTP_") || Object.hasOwn(NO_HEADER, variable)) {
-    return null;
-  }
   // Caddy and H2O pass odd names through (HTTP_X.DOT); some are no header.
-  return TOKEN.test(variable) ? toHeaderName(variable) : null;
+  if (!TOKEN.test(variable)) return null;
+  const name = toHeaderName(variable);
+  return Object.hasOwn(NO_HEADER, name) ? null : name;
 }
 
 function toHeaderName(variable: string): string {
@@ -76,12 +75,12 @@ export function joinValues(
   return first + (name === "cookie" ? "; " : ", ") + second;
 }
 
-/** Variables that begin with HTTP_ and are no header, and why. */
+/** What no variable that begins with HTTP_ stands for, and why. */
 const NO_HEADER: Readonly<Record<string, string>> = {
-  HTTP_PROXY:
+  "proxy":
     "httpoxy: nginx, Caddy and H2O pass a client's Proxy header, which programs take for the variable of that name",
-  HTTP_CONTENT_LENGTH:
+  "content-length":
     "a client's Content_Length header next to the real CONTENT_LENGTH (lighttpd, Caddy, H2O)",
-  HTTP_CONTENT_TYPE:
+  "content-type":
     "a client's Content_Type header next to the real CONTENT_TYPE (nginx, Caddy)",
 };

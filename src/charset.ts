@@ -22,9 +22,10 @@ export function textEncoderOf(label: string): EncodeText | null {
       codes.set(character, byte);
     }
   }
-  // An encoding of several bytes a character has no letter in its upper half,
-  // or, as UTF-16, none at all.
-  if (codes.size < 190) {
+  // The least of the single-byte encodings (ISO-8859-6) has 211 characters. An
+  // encoding of several bytes a character has none in its upper half, or 64
+  // (Shift_JIS, 192 in all), or, as UTF-16, none at all.
+  if (codes.size < 200) {
     throw new RangeError(
       `Cannot write text as "${label}": only utf-8 and single-byte encodings can be written`,
     );

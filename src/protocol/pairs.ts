@@ -285,16 +285,19 @@ function failPair(offset: number): never {
 /**
  * Encodes pairs: one byte for a length below 128, four for others.
  *
- * @param pairs The names and values, as UTF-8.
+ * @param pairs The names and values; a string is encoded as UTF-8.
  * @returns The bytes.
  */
 export function encodePairs(
-  pairs: Iterable<readonly [name: string, value: string]>,
+  pairs: Iterable<readonly [name: string, value: string | Uint8Array]>,
 ): Uint8Array<ArrayBuffer> {
   const encoded: Uint8Array[] = [];
   let length = 0;
   for (const [name, value] of pairs) {
-    const bytes = [encoder.encode(name), encoder.encode(value)];
+    const bytes = [
+      encoder.encode(name),
+      typeof value === "string" ? encoder.encode(value) : value,
+    ];
     encoded.push(...bytes);
     for (const { length: size } of bytes) length += size + (size < 128 ? 1 : 4);
   }

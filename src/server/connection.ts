@@ -6,7 +6,7 @@
 // - A short answer is not written by the service but at the end of the read
 //   that brought it, when the empty STDIN record, which comes behind the
 //   parameters, has been seen: so END_REQUEST is in the same write.
-// - A read buffer of 4 KiB holds a usual request. Larger ones are lent while
+// - A read buffer of 2 KiB holds a usual request. Larger ones are lent while
 //   a body comes in, for 10,000 idle connections would otherwise hold 600 MB.
 
 import { ClosedError, ProtocolError } from "../errors.ts";
@@ -38,8 +38,10 @@ export interface ConnectionOwner extends WriterSupplies, DispatcherOwner {
   closed(connection: Connection): void;
 }
 
-/** The read buffer of a connection: 4 KiB hold a usual request. */
-export const SMALL_INPUT = 4 * 1024;
+/** The read buffer of a new connection: 2 KiB hold a usual request. */
+const FIRST_INPUT = 2 * 1024;
+/** What it grows to where requests fill it. */
+const OWN_INPUT = 8 * 1024;
 /** The read buffer lent to one that brings more. */
 export const LARGE_INPUT = 64 * 1024;
 /** Input dropped after the last answer before the connection is shut. */
@@ -57,7 +59,7 @@ export class Connection implements DispatcherHost, WriterHandler {
   readonly #parser: RecordParser;
   /** What is sent. */
   readonly writer: Writer;
-  readonly #smallInput = new Uint8Array(SMALL_INPUT);
+  #ownInput = new Uint8Array(FIRST_INPUT);
   #largeInput: Uint8Array | null = null;
   #isParsing = false;
   #isClosed = false;
@@ -127,7 +129,7 @@ export class Connection implements DispatcherHost, WriterHandler {
     const transport = this.#transport;
     for (;;) {
       while (this.#isHeldUp) await this.#waitForWake();
-      const buffer = this.#largeInput ?? this.#smallInput;
+      const buffer = this.#largeInput ?? this.#ownInput;
       const length = await transport.read(buffer);
       if (length === null) {
         await this.#atEnd();
@@ -140,13 +142,8 @@ export class Connection implements DispatcherHost, WriterHandler {
         continue;
       }
       this.#parse(buffer, length);
-      if (this.#largeInput === null) {
-        if (length === SMALL_INPUT) {
-          this.#largeInput = this.#owner.largeInputs.take();
-        }
-      } else if (this.multiplexer.count === 0) {
-        this.#returnInput();
-      }
+      if (length === buffer.length) this.#growInput();
+      else if (this.multiplexer.count === 0) this.#returnInput();
     }
   }
 
@@ -200,6 +197,13 @@ export class Connection implements DispatcherHost, WriterHandler {
   wakeUp(): void {
     this.#wake?.resolve();
     this.#wake = null;
+  }
+
+  /** The buffer was too small: the next is larger. */
+  #growInput(): void {
+    if (this.#ownInput.length < OWN_INPUT) {
+      this.#ownInput = new Uint8Array(this.#ownInput.length * 2);
+    } else this.#largeInput ??= this.#owner.largeInputs.take();
   }
 
   #returnInput(): void {

@@ -12,7 +12,7 @@ import type {
 import type { Clock } from "./clock.ts";
 import { Exchange } from "./exchange.ts";
 import type { ExchangeHost } from "./exchange.ts";
-import { Gate } from "./gate.ts";
+import type { Gate } from "./gate.ts";
 import { refuseExchange, writeRefusal, writeValues } from "./replies.ts";
 import type { Writer } from "./writer.ts";
 
@@ -22,6 +22,8 @@ export interface DispatcherOwner {
   readonly limits: Limits;
   /** The server's clock. */
   readonly clock: Clock;
+  /** Lets requests through. */
+  readonly gate: Gate;
   /** Runs the application for a request. Never throws. */
   serve(exchange: Exchange): void;
 }
@@ -45,7 +47,6 @@ const DRAIN_BYTES = 256 * 1024 * 1024;
 export class Dispatcher implements MultiplexerHandler<Exchange> {
   readonly #host: DispatcherHost;
   readonly #owner: DispatcherOwner;
-  readonly #gate: Gate;
   #stalled = 0;
   /** Whether the other end uses one connection for several requests. */
   isMultiplexed = false;
@@ -59,7 +60,6 @@ export class Dispatcher implements MultiplexerHandler<Exchange> {
   constructor(host: DispatcherHost, owner: DispatcherOwner) {
     this.#host = host;
     this.#owner = owner;
-    this.#gate = new Gate(owner.limits);
   }
 
   begin(id: number, role: number, keepConnection: boolean): Exchange {
@@ -80,7 +80,7 @@ export class Dispatcher implements MultiplexerHandler<Exchange> {
     }
     exchange.setParams(buffer, start, end);
     exchange.output.hasNoBody = exchange.isHead;
-    if (this.#gate.admit(exchange, buffer)) this.#owner.serve(exchange);
+    if (this.#owner.gate.admit(exchange, buffer)) this.#owner.serve(exchange);
     if (exchange.output.isFinished) exchange.dropParams();
     else exchange.keepParams();
   }

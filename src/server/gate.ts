@@ -12,7 +12,7 @@ import { bodyTooLarge } from "./request_input.ts";
 /** Longer hosts are looked at each time they come. */
 const KEPT_HOST_LENGTH = 256;
 
-/** The gate of one connection. */
+/** The gate of one server. */
 export class Gate {
   readonly #limits: Limits;
   /** The host last seen to be one: nearly always that of the next request. */

@@ -13,6 +13,7 @@ import { Clock } from "./clock.ts";
 import { Connection, LARGE_INPUT } from "./connection.ts";
 import type { ConnectionOwner } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
+import { Gate } from "./gate.ts";
 import { Pool } from "./pool.ts";
 import { CLOSE_TIMEOUT_MS, HALF_CLOSE_GRACE_MS, sweep } from "./time_outs.ts";
 import type { Transport, TransportListener } from "./transport.ts";
@@ -52,6 +53,7 @@ export class ServerCore implements ConnectionOwner {
   #forceTimer: ReturnType<typeof setTimeout> | undefined;
   #room: PromiseWithResolvers<void> | null = null;
   readonly limits: Limits;
+  readonly gate: Gate;
   readonly clock: Clock;
   readonly smallOutputs: Pool<OutputBuffer> = new Pool(
     () => new OutputBuffer(SMALL_OUTPUT),
@@ -77,6 +79,7 @@ export class ServerCore implements ConnectionOwner {
   constructor(parts: ServerParts) {
     this.#parts = parts;
     this.limits = parts.limits;
+    this.gate = new Gate(parts.limits);
     const { limits } = parts;
     this.clock = new Clock(
       Math.min(

@@ -13,7 +13,7 @@ import { ServiceRequest } from "./request.ts";
 import { ServiceResponse } from "./response.ts";
 import type { ResponseDefaults } from "./response.ts";
 import { RequestScope } from "./scope.ts";
-import { AllowedClients } from "./server/allowed_clients.ts";
+import { AllowedClients, webServerAddrs } from "./server/allowed_clients.ts";
 import { listen } from "./server/address.ts";
 import type { ListenOptions } from "./server/listen_options.ts";
 import type { Exchange } from "./server/exchange.ts";
@@ -230,17 +230,21 @@ export class Application {
   /**
    * Serves on a listening socket of any kind.
    *
+   * @param listener The socket.
+   * @param allowed Who may connect, beside what the options say.
+   * @returns The server.
    * @ignore
    */
   [serveOn](
     listener: TransportListener,
-    allowedClients: AllowedClients | null = this.#allowedClients,
+    allowed: readonly AllowedClients[] = [],
   ): FastCGIServer {
+    const lists = [this.#allowedClients, webServerAddrs(), ...allowed];
     const isFirst = this.#servers.size === 0;
     const server: FastCGIServer = new FastCGIServer({
       listener,
       limits: this.#limits,
-      allowedClients,
+      allowedClients: lists.filter((list) => list !== null),
       serve: (exchange) => this.#serve(exchange),
       report,
       start: async () => {

@@ -38,6 +38,20 @@ export class AllowedClients {
   }
 }
 
+/**
+ * The list that the environment gives, FCGI_WEB_SERVER_ADDRS, where it may be
+ * read without asking.
+ *
+ * @returns The list, or null where there is none.
+ * @throws {TypeError} Where it is malformed.
+ */
+export function webServerAddrs(): AllowedClients | null {
+  const variable = "FCGI_WEB_SERVER_ADDRS";
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  const list = state === "granted" ? Deno.env.get(variable) : undefined;
+  return list === undefined ? null : new AllowedClients(list.split(","));
+}
+
 function readRange(text: string): Range {
   const [address, prefix, ...rest] = text.trim().split("/");
   const bits = readAddress(address!);

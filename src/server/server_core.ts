@@ -25,8 +25,8 @@ export interface ServerParts {
   listener: TransportListener;
   /** The limits. */
   limits: Limits;
-  /** Who may connect; null for everybody. */
-  allowedClients: AllowedClients | null;
+  /** Who may connect over TCP: who is on every list. */
+  allowedClients: readonly AllowedClients[];
   /** Runs the application for a request. Never throws. */
   serve(exchange: Exchange): void;
   /** Writes a line to the server's own log. */
@@ -193,10 +193,11 @@ export class ServerCore implements ConnectionOwner {
     const { allowedClients } = this.#parts;
     const isTcp = remoteAddr !== undefined && remoteAddr.transport === "tcp";
     if (isTcp) {
-      if (allowedClients?.allows(remoteAddr.hostname) === false) {
+      const { hostname } = remoteAddr;
+      if (!allowedClients.every((list) => list.allows(hostname))) {
         this.reportOnce(
-          remoteAddr.hostname,
-          `Closed a connection from ${remoteAddr.hostname}: it is not among the allowed clients`,
+          hostname,
+          `Closed a connection from ${hostname}: it is not among the allowed clients`,
         );
         transport.close();
         return;

@@ -40,6 +40,8 @@ export class Peer implements Disposable {
   isEnded = false;
   /** Sizes of what each read brought: how writes arrived. */
   readonly reads: number[] = [];
+  /** Reused by every read: a new one each time costs more than the read. */
+  readonly #buffer = new Uint8Array(256 * 1024);
 
   private constructor(conn: Deno.Conn) {
     this.conn = conn;
@@ -77,7 +79,7 @@ export class Peer implements Disposable {
 
   /** Reads once; false at the end. */
   async read(): Promise<boolean> {
-    const buffer = new Uint8Array(256 * 1024);
+    const buffer = this.#buffer;
     const n = await within(this.conn.read(buffer), "bytes to come");
     if (n === null) {
       this.isEnded = true;

@@ -280,3 +280,52 @@ export function answer(all: WireRecord[], id = 1): Answer {
     protocolStatus: end ? end[4]! : -1,
   };
 }
+
+/** FCGI_END_REQUEST, as a server sends it. */
+export function end(
+  id = 1,
+  appStatus = 0,
+  protocolStatus = 0,
+): Uint8Array<ArrayBuffer> {
+  return record(
+    END,
+    id,
+    new Uint8Array([
+      appStatus >>> 24,
+      appStatus >>> 16,
+      appStatus >>> 8,
+      appStatus,
+      protocolStatus,
+      0,
+      0,
+      0,
+    ]),
+  );
+}
+
+/** A whole response in one record, with its ends. */
+export function response(
+  content: string | Uint8Array,
+  id = 1,
+): Uint8Array<ArrayBuffer> {
+  return concatLarge([
+    record(STDOUT, id, content),
+    record(STDOUT, id),
+    end(id),
+  ]);
+}
+
+/** Records as "TYPE id length", to compare and to read. */
+export function outline(all: WireRecord[]): string[] {
+  return all.map(({ type, id, content }) =>
+    `${NAMES[type] ?? type} ${id} ${content.length}`
+  );
+}
+
+const NAMES: Readonly<Record<number, string>> = {
+  [END]: "END",
+  [STDOUT]: "STDOUT",
+  [STDERR]: "STDERR",
+  [GET_VALUES_RESULT]: "GET_VALUES_RESULT",
+  [UNKNOWN_TYPE]: "UNKNOWN_TYPE",
+};

@@ -1,0 +1,151 @@
+// Program: a process that a test started, with what it says, line by line. It
+// is ended by its process id, and never outlives its scope.
+
+import { within } from "./peer.ts";
+
+/** How to start a program. */
+export interface ProgramOptions {
+  /** Its arguments. */
+  args?: readonly string[];
+  /** Its environment, besides that of the tests. */
+  env?: Record<string, string>;
+}
+
+/** A running program. */
+export class Program implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #name: string;
+  readonly #reading: Promise<unknown>;
+  readonly #watchers = new Set<() => void>();
+  #isSilent = false;
+  /** What it said so far, both outputs together. */
+  readonly lines: string[] = [];
+
+  /** Starts it. */
+  constructor(command: string, { args = [], env = {} }: ProgramOptions = {}) {
+    this.#name = command.replace(/.*\//, "");
+    this.#child = new Deno.Command(command, {
+      args: [...args],
+      env: { NO_COLOR: "1", ...env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#reading = Promise.all([
+      this.#read(this.#child.stdout),
+      this.#read(this.#child.stderr),
+    ]).finally(() => {
+      this.#isSilent = true;
+      this.#wake();
+    });
+  }
+
+  /** Its process id. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** How it ended. */
+  get status(): Promise<Deno.CommandStatus> {
+    return within(this.#child.status, `${this.#name} to end`);
+  }
+
+  async #read(output: ReadableStream<Uint8Array>): Promise<void> {
+    const text = output.pipeThrough(
+      new TextDecoderStream() as TransformStream<Uint8Array, string>,
+    );
+    let rest = "";
+    for await (const chunk of text) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop()!;
+      this.lines.push(...lines);
+      this.#wake();
+    }
+    if (rest !== "") this.lines.push(rest);
+  }
+
+  #wake(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  /** Waits for a line, also one that was said before; gives the match. */
+  async until(pattern: RegExp): Promise<RegExpExecArray> {
+    let watcher = () => {};
+    const found = new Promise<RegExpExecArray>((resolve, reject) => {
+      watcher = () => {
+        for (const line of this.lines) {
+          const match = pattern.exec(line);
+          if (match !== null) return resolve(match);
+        }
+        if (this.#isSilent) {
+          reject(
+            new Error(
+              `${this.#name} ended and never said ${pattern}:\n${this.said}`,
+            ),
+          );
+        }
+      };
+      this.#watchers.add(watcher);
+      watcher();
+    });
+    try {
+      return await within(found, `${this.#name} to say ${pattern}`);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${this.said}`, {
+        cause: error,
+      });
+    } finally {
+      this.#watchers.delete(watcher);
+    }
+  }
+
+  /** All it said. */
+  get said(): string {
+    return this.lines.join("\n");
+  }
+
+  /** Sends it a signal. */
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /**
+   * Ends it, and waits until it and all that it started have ended: only then
+   * do its outputs close.
+   */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<Deno.CommandStatus> {
+    try {
+      this.signal(signal);
+    } catch {
+      // Ended already.
+    }
+    try {
+      const status = await this.status;
+      await within(this.#reading, `what ${this.#name} started to end`);
+      return status;
+    } catch (error) {
+      try {
+        this.signal("SIGKILL");
+      } catch {
+        // Ended at last.
+      }
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/** Whether a program is installed. */
+export function isInstalled(command: string): boolean {
+  const folders = `${Deno.env.get("PATH") ?? ""}:/usr/sbin:/sbin`.split(":");
+  return folders.some((folder) => {
+    try {
+      return Deno.statSync(`${folder}/${command}`).isFile;
+    } catch {
+      return false;
+    }
+  });
+}

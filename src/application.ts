@@ -5,7 +5,7 @@ import { HeaderBlock } from "./cgi/header_block.ts";
 import { reasonPhrase } from "./cgi/status.ts";
 import { textEncoderOf } from "./charset.ts";
 import { errorPage } from "./error_page.ts";
-import { FastCgiError } from "./errors.ts";
+import { FastCgiError, HttpError } from "./errors.ts";
 import { resolveLimits, resolveMount } from "./options.ts";
 import type { ApplicationOptions, Limits } from "./options.ts";
 import { Role } from "./protocol/constants.ts";
@@ -171,8 +171,10 @@ export class Application {
 
   /**
    * Answers for an error that left {@linkcode Application.service}. The
-   * default writes it to the error stream and answers with its status, 500
-   * where it has none; a response that has begun is broken off.
+   * response's status is that of the error, 500 where it has none, and what
+   * was written and has not left is forgotten. The default writes the error to
+   * the error stream, and a page. A response of which something has left is
+   * broken off when the method has ended.
    *
    * @param error What was thrown.
    * @param request The request.
@@ -188,17 +190,13 @@ export class Application {
     request: ServiceRequest,
     response: ServiceResponse,
   ): void {
-    const status = error instanceof FastCgiError ? error.status : 500;
+    const status = statusOf(error);
     if (status >= 500) {
       for (const line of describe(error).split("\n")) request.log(line);
     }
-    if (response.hasBegun) {
-      response.appStatus ||= 1;
-      if (!response.reset()) throw error;
-    }
-    response.status = status;
-    const isTold = status < 500 || error instanceof FastCgiError &&
-        error.code === "HTTP";
+    // What has left cannot be taken back: the response is broken off.
+    if (response.hasBegun) return;
+    const isTold = status < 500 || error instanceof HttpError;
     const message = isTold && error instanceof Error ? error.message : "";
     response.write(
       errorPage(
@@ -316,25 +314,34 @@ export class Application {
       if (error !== exchange.abortReason) report(describe(error));
       return;
     }
-    const giveUp = (second: unknown) => {
-      if (second !== error) {
-        report(`error() failed: ${describe(second)}`);
-        report(`  while answering: ${describe(error)}`);
-      }
-      if (exchange.isOpen) exchange.refuse(500);
+    const { response } = transaction;
+    let isBroken = false;
+    if (response.hasBegun) {
+      // Even as a whole page it must not pass for what was begun.
+      response.appStatus ||= 1;
+      exchange.closesConnection = true;
+      isBroken = !response.reset();
+    }
+    if (!isBroken) response.status = statusOf(error);
+    const finish = () => {
+      if (isBroken) exchange.breakOff();
+      else response.finish();
     };
-    let answered: void | Promise<void>;
+    const giveUp = (second: unknown) => {
+      report(`error() failed: ${describe(second)}`);
+      report(`  while answering: ${describe(error)}`);
+      exchange.refuse(500);
+    };
     try {
-      answered = this.#scope.run(
+      const answered = this.#scope.run(
         transaction,
-        ({ request, response }) => this.error(error, request, response),
+        () => this.error(error, transaction.request, response),
       );
+      if (isPromise(answered)) answered.then(finish).catch(giveUp);
+      else finish();
     } catch (second) {
       giveUp(second);
-      return;
     }
-    if (!isPromise(answered)) transaction.response.finish();
-    else answered.then(() => transaction.response.finish(), giveUp);
   }
 
   #makeDefaults(): ResponseDefaults {
@@ -353,6 +360,10 @@ function isAsync(method: unknown): boolean {
 
 function isPromise(value: unknown): value is Promise<void> {
   return typeof value === "object" && value !== null && "then" in value;
+}
+
+function statusOf(error: unknown): number {
+  return error instanceof FastCgiError ? error.status : 500;
 }
 
 function describe(error: unknown): string {

@@ -259,7 +259,9 @@ export class Connection implements DispatcherHost, WriterHandler {
   ended(exchange: Exchange): void {
     this.multiplexer.end(exchange);
     this.dispatcher.release(exchange);
-    if (!exchange.keepConnection) this.#closesWhenIdle = true;
+    if (!exchange.keepConnection || exchange.closesConnection) {
+      this.#closesWhenIdle = true;
+    }
     this.activeAt = this.now;
     exchange.ended();
     if (this.endedAt > 0) this.wakeUp();

@@ -46,6 +46,8 @@ export class Exchange extends RequestInput {
   answeredAt = 0;
   /** The clock's time since which {@linkcode Exchange.isStalled}. */
   stalledAt = 0;
+  /** Whether the connection closes after it, whatever the web server asked. */
+  closesConnection = false;
   /** Whether the connection has it in line to send. */
   isScheduled = false;
   /** Whether the connection stands still because its input is not read. */

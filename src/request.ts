@@ -6,6 +6,7 @@ import { requestUrl } from "./cgi/url.ts";
 import { readCookies } from "./cookies.ts";
 import { Role } from "./protocol/constants.ts";
 import type { Exchange } from "./server/exchange.ts";
+import type { Input } from "./server/input.ts";
 
 /**
  * One request. What is read of it before `service()` has returned stays
@@ -33,6 +34,8 @@ export class ServiceRequest {
   #headers: Headers | null = null;
   #cookies: Readonly<Record<string, string>> | null = null;
   #isBodyUsed = false;
+  #body: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
+  #data: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
 
   /** @ignore */
   constructor(exchange: Exchange, mount: string) {
@@ -82,7 +85,6 @@ export class ServiceRequest {
     if (this.#env !== null) {
       const value = this.#env[name];
       if (value === undefined) return null;
-      // deno-lint-ignore no-control-regex
       if (/^[\0-\x7f]*$/.test(value)) return value;
     }
     return this.#exchange.latin1Param(name);
@@ -101,7 +103,9 @@ export class ServiceRequest {
       const values = new Map<string, string>();
       this.#exchange.params(true, (variable, value) => {
         const name = headerName(variable);
-        if (name === null || value === "") return;
+        if (name === null) return;
+        // nginx and Caddy say so where there is none.
+        if (variable === "CONTENT_TYPE" && value === "") return;
         const before = values.get(name);
         values.set(
           name,
@@ -142,10 +146,10 @@ export class ServiceRequest {
   /**
    * The body, as it comes. It can be read once, in one of its forms.
    *
-   * @throws {TypeError} Where it was read already.
+   * @throws {TypeError} Where it was read already in another form.
    */
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    return this.#useBody().input.stream();
+    return this.#body ??= this.#useBody().input.stream();
   }
 
   /**
@@ -196,37 +200,18 @@ export class ServiceRequest {
 
   /**
    * The body line by line, as UTF-8 and without the line ends (LF or CR LF).
+   * Leaving the loop early drops the rest.
    *
    * @returns The lines; errors as of {@linkcode ServiceRequest.bytes}.
+   * @throws {TypeError} Where the body was read already.
    */
-  async *lines(): AsyncGenerator<string, void, undefined> {
-    const { input } = this.#useBody();
-    const decoder = new TextDecoder();
-    let rest = "";
-    for (;;) {
-      const chunk = await input.read();
-      const text = chunk === null
-        ? decoder.decode()
-        : decoder.decode(chunk, { stream: true });
-      // Only what is new is searched: a long line is not read over again.
-      let from = 0;
-      for (;;) {
-        const end = text.indexOf("\n", from);
-        if (end < 0) break;
-        const line = rest + text.slice(from, end);
-        yield line.endsWith("\r") ? line.slice(0, -1) : line;
-        rest = "";
-        from = end + 1;
-      }
-      rest += text.slice(from);
-      if (chunk === null) break;
-    }
-    if (rest !== "") yield rest;
+  lines(): AsyncGenerator<string, void, undefined> {
+    return readLines(this.#useBody().input);
   }
 
   /** The file of the Filter role (FastCGI 1.0, section 6.4); empty otherwise. */
   get data(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    return this.#exchange.data.stream();
+    return this.#data ??= this.#exchange.data.stream();
   }
 
   /** The bytes of {@linkcode ServiceRequest.data}, 0 where it is unknown. */
@@ -286,10 +271,42 @@ export class ServiceRequest {
     this.#exchange.log(
       message.replace(
         // deno-lint-ignore no-control-regex
-        /[\x00-\x08\x0a-\x1f\x7f]/g,
-        (control) =>
-          "\\x" + control.charCodeAt(0).toString(16).padStart(2, "0"),
+        /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]/g,
+        (control) => {
+          const code = control.charCodeAt(0).toString(16);
+          return code.length > 2 ? `\\u${code}` : `\\x${code.padStart(2, "0")}`;
+        },
       ),
     );
+  }
+}
+
+async function* readLines(
+  input: Input,
+): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  try {
+    for (;;) {
+      const chunk = await input.read();
+      const text = chunk === null
+        ? decoder.decode()
+        : decoder.decode(chunk, { stream: true });
+      // Only what is new is searched: a long line is not read over again.
+      let from = 0;
+      for (;;) {
+        const end = text.indexOf("\n", from);
+        if (end < 0) break;
+        const line = rest + text.slice(from, end);
+        yield line.endsWith("\r") ? line.slice(0, -1) : line;
+        rest = "";
+        from = end + 1;
+      }
+      rest += text.slice(from);
+      if (chunk === null) break;
+    }
+    if (rest !== "") yield rest;
+  } finally {
+    input.discard();
   }
 }

@@ -18,15 +18,25 @@ export interface ResponseDefaults {
 }
 
 /** Headers that refuse to change once they have left. */
-class BegunHeaders extends Headers {
-  override append(name: string): void {
-    failBegun(`the header "${name}"`);
+class ResponseHeaders extends Headers {
+  #areFixed = false;
+
+  /** From now on they refuse. */
+  static fix(headers: ResponseHeaders): void {
+    headers.#areFixed = true;
+  }
+
+  override append(name: string, value: string): void {
+    if (this.#areFixed) failBegun(`the header "${name}"`);
+    super.append(name, value);
   }
   override delete(name: string): void {
-    failBegun(`the header "${name}"`);
+    if (this.#areFixed) failBegun(`the header "${name}"`);
+    super.delete(name);
   }
-  override set(name: string): void {
-    failBegun(`the header "${name}"`);
+  override set(name: string, value: string): void {
+    if (this.#areFixed) failBegun(`the header "${name}"`);
+    super.set(name, value);
   }
 }
 
@@ -59,7 +69,7 @@ export class ServiceResponse {
   readonly #defaults: ResponseDefaults;
   #status: number;
   #statusText = "";
-  #headers: Headers | null = null;
+  #headers: ResponseHeaders | null = null;
   #hasBegun = false;
   #flushesEach = false;
 
@@ -87,7 +97,7 @@ export class ServiceResponse {
   }
 
   /**
-   * The reason phrase; empty for the registered one.
+   * The reason phrase; empty for the registered one. Space around it is lost.
    *
    * @throws {TypeError} When set to what would break the line, or after the
    * response has begun.
@@ -104,7 +114,7 @@ export class ServiceResponse {
         }: it may hold no control or wide characters`,
       );
     }
-    this.#statusText = statusText;
+    this.#statusText = statusText.trim();
   }
 
   /**
@@ -113,9 +123,12 @@ export class ServiceResponse {
    * them throws a `TypeError`.
    */
   get headers(): Headers {
-    this.#headers ??= new Headers({
-      "content-type": this.#defaults.contentType,
-    });
+    if (this.#headers === null) {
+      this.#headers = new ResponseHeaders({
+        "content-type": this.#defaults.contentType,
+      });
+      if (this.#hasBegun) ResponseHeaders.fix(this.#headers);
+    }
     return this.#headers;
   }
 
@@ -151,24 +164,38 @@ export class ServiceResponse {
   }
 
   #begin(): void {
-    this.#hasBegun = true;
+    const { contentType } = this.#defaults;
+    const hasNoBody = isNullBodyStatus(this.#status);
+    // What has no body has no type; of a 304 a cache would believe it.
+    if (hasNoBody && this.headers.get("content-type") === contentType) {
+      this.headers.delete("content-type");
+    }
     const headers = this.#headers;
+    this.#hasBegun = true;
     if (headers === null && this.#status === 200 && this.#statusText === "") {
       this.#exchange.begin(this.#defaults.head, false);
       return;
     }
-    const contentType = this.#defaults.contentType;
+    if (headers !== null) {
+      this.#prepareEvents(headers);
+      ResponseHeaders.fix(headers);
+    }
     const head = new HeaderBlock(
       this.#status,
       this.#statusText,
       headers ?? [["content-type", contentType]],
     );
-    this.#exchange.begin(head, isNullBodyStatus(this.#status));
-    if (headers !== null) {
-      this.#flushesEach =
-        headers.get("content-type")?.startsWith("text/event-stream") === true;
-      this.#headers = new BegunHeaders(headers);
-    } else this.#headers = new BegunHeaders({ "content-type": contentType });
+    this.#exchange.begin(head, hasNoBody);
+  }
+
+  /** Events are held back neither here nor by nginx. */
+  #prepareEvents(headers: Headers): void {
+    const type = headers.get("content-type") ?? "";
+    if (!/^text\/event-stream\s*(;|$)/i.test(type)) return;
+    this.#flushesEach = true;
+    if (!headers.has("x-accel-buffering")) {
+      headers.set("x-accel-buffering", "no");
+    }
   }
 
   /**
@@ -179,27 +206,44 @@ export class ServiceResponse {
    *
    * @param chunk A string, encoded in the application's charset, or bytes.
    * @returns Settles when more should be written.
+   * @throws {TypeError} Where the chunk is neither.
    * @throws {AbortedError | ClosedError} (when awaited) once the request was
    * given up.
    */
   write(chunk: string | Uint8Array): Promise<void> {
-    if (!this.#hasBegun) this.#begin();
-    const { encode } = this.#defaults;
-    const written = this.#exchange.write(
-      encode !== null && typeof chunk === "string" ? encode(chunk) : chunk,
+    if (typeof chunk === "string") {
+      const { encode } = this.#defaults;
+      return this.#write(encode === null ? chunk : encode(chunk));
+    }
+    if (chunk instanceof Uint8Array) return this.#write(chunk);
+    throw new TypeError(
+      `Cannot write a value of type ${typeof chunk}: write takes a string or a Uint8Array`,
     );
+  }
+
+  #write(chunk: string | Uint8Array): Promise<void> {
+    if (!this.#hasBegun) this.#begin();
+    const written = this.#exchange.write(chunk);
     // An event that waits for the next is no event.
     return this.#flushesEach ? this.#exchange.flush() : written;
   }
 
   /**
    * Writes each of several chunks, as {@linkcode ServiceResponse.write} does.
+   * An array is written whole, awaited or not; await anything else.
    *
    * @param chunks The strings or bytes.
+   * @returns Settles when all are written, and more should be.
    */
   async writeLines(
     chunks: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
   ): Promise<void> {
+    if (Array.isArray(chunks)) {
+      let written: Promise<void> | undefined;
+      for (const chunk of chunks) written = this.write(chunk);
+      await written;
+      return;
+    }
     for await (const chunk of chunks) await this.write(chunk);
   }
 
@@ -225,22 +269,26 @@ export class ServiceResponse {
   }
 
   /**
-   * Writes a value as JSON, with its Content-Type unless another was set.
+   * Writes a value as JSON, with its Content-Type unless another was set or
+   * the response has begun.
    *
    * @param value What `JSON.stringify` takes.
+   * @returns As of {@linkcode ServiceResponse.write}.
+   * @throws {TypeError} Where the value has no JSON.
    */
   json(value: unknown): Promise<void> {
     const text = JSON.stringify(value);
     if (text === undefined) {
       throw new TypeError(`Cannot write ${typeof value} as JSON`);
     }
-    const { headers } = this;
-    if (headers.get("content-type") === this.#defaults.contentType) {
-      headers.set("content-type", "application/json");
+    if (!this.#hasBegun) {
+      const { headers } = this;
+      if (headers.get("content-type") === this.#defaults.contentType) {
+        headers.set("content-type", "application/json");
+      }
     }
     // JSON is UTF-8 whatever the charset of pages (RFC 8259, section 8.1).
-    if (!this.#hasBegun) this.#begin();
-    return this.#exchange.write(text);
+    return this.#write(text);
   }
 
   /**
@@ -249,7 +297,8 @@ export class ServiceResponse {
    * @param url Where to: absolute, or relative to the request.
    * @param status 301, 302, 303, 307 or 308.
    * @throws {RangeError} Where the status is no redirect.
-   * @throws {TypeError} Where the address cannot stand in a header.
+   * @throws {TypeError} Where the address holds control characters, or after
+   * the response has begun.
    */
   redirect(url: string | URL, status = 302): void {
     if (![301, 302, 303, 307, 308].includes(status)) {
@@ -257,10 +306,8 @@ export class ServiceResponse {
         `Cannot redirect with status ${status}: it takes 301, 302, 303, 307 or 308`,
       );
     }
+    this.headers.set("location", locationOf(String(url)));
     this.status = status;
-    // Headers are bytes; what is beyond ASCII stands escaped in an address.
-    const address = String(url).replace(/[^\x00-\x7f]+/g, encodeURIComponent);
-    this.headers.set("location", address);
   }
 
   /**
@@ -280,11 +327,12 @@ export class ServiceResponse {
    * Deletes a cookie of the client.
    *
    * @param name The name.
-   * @param options The path and domain it was set with.
+   * @param options The attributes it was set with: the path and the domain
+   * must be the same, and a `__Secure-` or `__Host-` name needs `secure`.
    */
   deleteCookie(
     name: string,
-    options: Pick<CookieOptions, "path" | "domain"> = {},
+    options: Omit<CookieOptions, "expires" | "maxAge"> = {},
   ): void {
     this.setCookie(name, "", { ...options, expires: new Date(0), maxAge: 0 });
   }
@@ -309,4 +357,27 @@ export class ServiceResponse {
     if (!this.#hasBegun) this.#begin();
     this.#exchange.finish();
   }
+}
+
+/**
+ * An address as it stands in a header: what no address may hold (RFC 3986,
+ * section 2) is escaped. Browsers drop tabs and take `\` for `/`, which would
+ * make `/\t/host` and `/\host` another host's address.
+ */
+function locationOf(address: string): string {
+  // deno-lint-ignore no-control-regex
+  if (/[\x00-\x1f\x7f]/.test(address)) {
+    throw new TypeError(
+      `Cannot redirect to ${
+        JSON.stringify(address)
+      }: an address holds no control characters`,
+    );
+  }
+  // A host beyond ASCII is encoded in a way of its own (IDNA).
+  const url = /[^ -~]/.test(address) ? URL.parse(address) : null;
+  if (url !== null) return url.href;
+  return address.toWellFormed().replace(
+    /[^!-~]|["<>\\^`{|}]/gu,
+    encodeURIComponent,
+  );
 }

@@ -38,7 +38,7 @@ export function errorPage(
   const pre = details === "" ? "" : `<pre>${escapeHtml(details)}</pre>\n`;
   return `<!DOCTYPE html>
 <html lang="en">
-<head><meta charset="utf-8"><title>${heading}</title></head>
+<head><title>${heading}</title></head>
 <body>
 <h1>${heading}</h1>
 ${paragraph}${pre}</body>

@@ -7,7 +7,8 @@
 // field `#current` tells. Whether it will is known beforehand of an `async`
 // method; of any other, from its first promise on. That first one is the only
 // request that can be under way without a store, so that it is told by having
-// none.
+// none. (While it is, code outside of any request is told it too, in place of
+// an error.)
 
 import type { AsyncLocalStorage } from "node:async_hooks";
 

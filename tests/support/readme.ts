@@ -32,7 +32,9 @@ export function withValues(
   for (const [shown, used] of Object.entries(values)) {
     const parts = code.split(shown);
     if (parts.length !== 2) {
-      throw new Error(`"${shown}" stands ${parts.length - 1} times in:\n${code}`);
+      throw new Error(
+        `"${shown}" stands ${parts.length - 1} times in:\n${code}`,
+      );
     }
     code = parts.join(used);
   }

@@ -1,6 +1,6 @@
 // Asking: one request to a service, and its answer with what else was seen.
 
-import { Peer } from "./peer.ts";
+import type { Peer } from "./peer.ts";
 import { Running } from "./running.ts";
 import type { RunningOptions, Service } from "./running.ts";
 import { begin, concatLarge, pairs, PARAMS, request, STDIN } from "./wire.ts";

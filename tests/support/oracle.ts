@@ -119,6 +119,12 @@ export function oracle(bytes: Uint8Array, setup: Setup): Seen {
     active.delete(request.id);
   }
 
+  function finishIfComplete(request: OracleRequest): void {
+    if (setup.ends === "complete" && request.phase === "complete") {
+      finish(request);
+    }
+  }
+
   function abort(request: OracleRequest): void {
     events.push(`abort ${request.id}`);
     finish(request);
@@ -193,9 +199,8 @@ export function oracle(bytes: Uint8Array, setup: Setup): Seen {
     if (request.role === 2) request.phase = "complete";
     else if (request.contentLength === 0) skipToNext(request);
     ask(request, pairs, values);
-    const isOver = setup.ends === "request" ||
-      setup.ends === "complete" && request.phase === "complete";
-    if (isOver) finish(request);
+    if (setup.ends === "request") finish(request);
+    else finishIfComplete(request);
   }
 
   function ask(
@@ -246,9 +251,7 @@ export function oracle(bytes: Uint8Array, setup: Setup): Seen {
     if (!isLast) return;
     skipToNext(request);
     events.push(`end ${request.id} ${which} ${request.counts[which]}`);
-    if (setup.ends === "complete" && request.phase === "complete") {
-      finish(request);
-    }
+    finishIfComplete(request);
   }
 
   for (const record of records) {

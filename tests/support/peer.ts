@@ -48,11 +48,15 @@ export class Peer implements Disposable {
   }
 
   static async connect(target: Target): Promise<Peer> {
-    return new Peer(
-      "path" in target
-        ? await Deno.connect({ transport: "unix", path: target.path })
-        : await Deno.connect(target),
-    );
+    if ("path" in target) {
+      const { path } = target;
+      return new Peer(await Deno.connect({ transport: "unix", path }));
+    }
+    const conn = await Deno.connect(target);
+    // Otherwise a small write waits for the acknowledgement of the last one,
+    // 40 ms, and what was sent has not left when `send` settles.
+    conn.setNoDelay(true);
+    return new Peer(conn);
   }
 
   /** Connects to a running server. */

@@ -1,0 +1,115 @@
+// The cases of `deno task bench`: what is loaded how, what it is compared with
+// and the ratio it is to reach.
+
+import { denoServer } from "./processes.ts";
+import type { Built, Load } from "./processes.ts";
+
+/** One server of a case. */
+export interface Contender {
+  readonly name: string;
+  /** The command without the address, which comes behind it. */
+  command(requestLength: number): string[];
+  /** The least ratio to the base; none is set for what is shown only. */
+  readonly goal?: number;
+  /** The ratio aimed for. */
+  readonly aim?: number;
+}
+
+/** Servers loaded in turn; the ratios are to the base. */
+export interface LoadCase {
+  readonly name: string;
+  readonly title: string;
+  readonly load: Load;
+  readonly isTcp?: boolean;
+  readonly base: Contender;
+  readonly contenders: readonly Contender[];
+}
+
+const MEGABYTE = 1_000_000;
+const HELLO = "Hello World!".length;
+
+function own(name: string, goals: Partial<Contender> = {}): Contender {
+  return { name, command: () => denoServer(name), ...goals };
+}
+
+const LIMIT: Contender = { name: "limit", command: () => denoServer("limit") };
+
+const UPLOAD_LIMIT: Contender = {
+  name: "limit",
+  command: (length) =>
+    denoServer("limit", `--request=${length}`, `--read-buffer=${64 * 1024}`),
+};
+
+const DOWNLOAD_LIMIT: Contender = {
+  name: "limit",
+  command: () => denoServer("limit", `--body=${MEGABYTE}`),
+};
+
+/** The cases that load servers. */
+export const LOAD_CASES: readonly LoadCase[] = [
+  {
+    name: "hello",
+    title: "Hello, 64 kept connections, Unix socket",
+    load: { connections: 64, body: HELLO },
+    base: LIMIT,
+    contenders: [
+      own("hello", { goal: 0.75, aim: 0.9 }),
+      own("env", { goal: 0.5 }),
+      own("url", { goal: 0.5 }),
+      own("env_url", { goal: 0.5 }),
+      own("async"),
+    ],
+  },
+  {
+    name: "one",
+    title: "Hello, one kept connection, Unix socket",
+    load: { connections: 1, body: HELLO },
+    base: LIMIT,
+    contenders: [own("hello", { goal: 0.8 })],
+  },
+  {
+    name: "tcp",
+    title: "Hello, 64 kept connections, TCP",
+    load: { connections: 64, body: HELLO },
+    isTcp: true,
+    base: LIMIT,
+    contenders: [own("hello")],
+  },
+  {
+    name: "upload",
+    title: "Upload of 1 MB, 16 kept connections, Unix socket",
+    load: { connections: 16, post: MEGABYTE, body: HELLO },
+    base: UPLOAD_LIMIT,
+    contenders: [own("upload", { goal: 0.7 }), {
+      name: "not read",
+      command: () => denoServer("hello"),
+    }],
+  },
+  {
+    name: "download",
+    title: "Download of 1 MB, 16 kept connections, Unix socket",
+    load: { connections: 16, body: MEGABYTE },
+    base: DOWNLOAD_LIMIT,
+    contenders: [own("download", { goal: 0.7 })],
+  },
+];
+
+/**
+ * The comparison with libfcgi. It has one thread a connection: with 16 threads
+ * and 64 connections, which is when it is fastest, 48 of them wait.
+ */
+export function libfcgiCases(built: Built): LoadCase[] {
+  const { libfcgi } = built;
+  if (libfcgi === null) return [];
+  return [16, 64].map((threads) => ({
+    name: "libfcgi",
+    title:
+      `Hello, 64 kept connections, Unix socket, against libfcgi in C with ${threads} threads`,
+    load: { connections: 64, body: HELLO },
+    base: {
+      name: `libfcgi ${threads}`,
+      command: () => [libfcgi, String(threads)],
+    },
+    contenders: [own("hello", { goal: 1.2 })],
+  }));
+}

@@ -111,9 +111,13 @@ export class Peer implements Disposable {
     }
   }
 
-  /** Reads until the other end closes; gives every record left. */
+  /**
+   * Reads until the other end closes, which must be between two records and no
+   * reset; gives every record left.
+   */
   async toEnd(): Promise<WireRecord[]> {
     while (await this.read());
+    if (this.#rest.length > 0) throw new Error("Closed amid a record");
     return this.take();
   }
 

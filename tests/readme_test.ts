@@ -1,0 +1,93 @@
+// The README against what it speaks of.
+
+import { assert, assertEquals } from "@std/assert";
+import { blocks, readme } from "./support/readme.ts";
+
+const ROOT = new URL("../", import.meta.url);
+
+function read(path: string): string {
+  return Deno.readTextFileSync(new URL(path, ROOT));
+}
+
+/** Every TypeScript file below a folder, joined. */
+function sourcesOf(folder: string): string {
+  return Array.from(Deno.readDirSync(new URL(folder, ROOT)), (entry) => {
+    if (entry.isDirectory) return sourcesOf(`${folder}${entry.name}/`);
+    return entry.name.endsWith(".ts") ? read(folder + entry.name) : "";
+  }).join("\n");
+}
+
+/** The cells of the table under a heading, without its head. */
+function tableUnder(heading: string): string[][] {
+  const section = readme().split(`\n## ${heading}\n`)[1]?.split("\n## ")[0];
+  const rows = section?.split("\n").filter((line) => line.startsWith("|"));
+  assert(rows !== undefined && rows.length > 2, `no table under ${heading}`);
+  return rows.slice(2).map((row) =>
+    row.split("|").slice(1, -1).map((cell) => cell.trim())
+  );
+}
+
+/** A cell's text, without the marks of code. */
+function plain(cell: string): string {
+  return cell.replaceAll("`", "");
+}
+
+Deno.test("the README's options are those of Application, with their defaults", () => {
+  const shown = tableUnder("Options").map(([name, , standard]) =>
+    `${plain(name!)} = ${plain(standard!)}`
+  );
+  const words: Record<string, string> = { "Infinity": "none", "[]": "any" };
+  const found = read("src/options.ts").matchAll(
+    /@default \{(.*?)\}(?: \(.*?\))?\s+\*\/\s+(\w+)\?:/g,
+  );
+  const real = Array.from(
+    found,
+    ([, standard, name]) => `${name} = ${words[standard!] ?? standard}`,
+  );
+  assertEquals(shown.sort(), real.sort());
+});
+
+Deno.test("the README's error codes are those that the sources throw", () => {
+  const shown = tableUnder("Errors").map(([code, type]) =>
+    `${plain(code!)} ${plain(type!)}`
+  );
+  const sources = sourcesOf("src/").replace(/\/\*\*[^]*?\*\//g, "");
+  const thrown = sources.matchAll(
+    /new (ProtocolError|LimitError|StartError|FastCgiError)\(\s*"(\w+)"/g,
+  );
+  const own = sources.matchAll(
+    /class (\w+) extends FastCgiError \{(?:(?!\n\}\n)[^])*?super\("(\w+)"/g,
+  );
+  const real = new Set(
+    [...thrown, ...own].map(([, type, code]) => `${code} ${type}`),
+  );
+  assertEquals(shown.sort(), [...real].sort());
+});
+
+Deno.test("the README's example is examples/hello.ts", () => {
+  const code = read("examples/hello.ts").replace(/^\/\/.*\n/gm, "").trim();
+  assertEquals(blocks("ts")[0]!.trim(), code);
+});
+
+Deno.test("the documents link to files that exist", () => {
+  const missing: string[] = [];
+  for (const document of ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]) {
+    for (const [, target] of read(document).matchAll(/\]\(([^):#]+)\)/g)) {
+      try {
+        Deno.statSync(new URL(target!, ROOT));
+      } catch {
+        missing.push(`${document}: ${target}`);
+      }
+    }
+  }
+  assertEquals(missing, []);
+});
+
+Deno.test("the documents name tasks that exist", () => {
+  const { tasks } = JSON.parse(read("deno.json"));
+  for (const document of ["README.md", "CONTRIBUTING.md"]) {
+    for (const [, task] of read(document).matchAll(/deno task ([\w:]+)/g)) {
+      assert(task! in tasks, `${document}: deno task ${task}`);
+    }
+  }
+});

@@ -5,7 +5,12 @@ import { HeaderBlock } from "./cgi/header_block.ts";
 import { reasonPhrase } from "./cgi/status.ts";
 import { textEncoderOf } from "./charset.ts";
 import { errorPage } from "./error_page.ts";
-import { FastCgiError, HttpError } from "./errors.ts";
+import {
+  AbortedError,
+  ClosedError,
+  FastCgiError,
+  HttpError,
+} from "./errors.ts";
 import { resolveLimits, resolveMount } from "./options.ts";
 import type { ApplicationOptions, Limits } from "./options.ts";
 import { Role } from "./protocol/constants.ts";
@@ -191,7 +196,7 @@ export class Application {
     response: ServiceResponse,
   ): void {
     const status = statusOf(error);
-    if (status >= 500) {
+    if (status >= 500 && !isGone(error)) {
       for (const line of describe(error).split("\n")) request.log(line);
     }
     // What has left cannot be taken back: the response is broken off.
@@ -311,7 +316,9 @@ export class Application {
   #fail(error: unknown, exchange: Exchange, transaction: Transaction): void {
     if (!exchange.isOpen) {
       // Nobody is left to answer. What the abort itself caused is no news.
-      if (error !== exchange.abortReason) report(describe(error));
+      if (error !== exchange.abortReason && !isGone(error)) {
+        report(describe(error));
+      }
       return;
     }
     const { response } = transaction;
@@ -360,6 +367,11 @@ function isAsync(method: unknown): boolean {
 
 function isPromise(value: unknown): value is Promise<void> {
   return typeof value === "object" && value !== null && "then" in value;
+}
+
+/** Whether an error tells that nobody is left to be answered: no news. */
+function isGone(error: unknown): boolean {
+  return error instanceof AbortedError || error instanceof ClosedError;
 }
 
 function statusOf(error: unknown): number {

@@ -72,6 +72,8 @@ export class HeaderBlock {
     let contentLength = -1;
     for (const [name, value] of headers) {
       if (name === "content-length") {
+        // Not where there is no content (RFC 9110, section 8.6).
+        if (status === 204 || status === 205) continue;
         contentLength = /^\d{1,15}$/.test(value) ? Number(value) : -1;
       } else if (name !== "status" && !HOP_BY_HOP.has(name)) {
         lines += `${canonicalName(name)}: ${value}\r\n`;
@@ -141,6 +143,11 @@ const CANONICAL_NAMES: ReadonlyMap<string, string> = new Map(
 
 /** `content-type` as `Content-Type`. */
 function canonicalName(name: string): string {
+  // What an Authorizer passes on is named as variables are (section 6.3 of
+  // FastCGI 1.0), and `Headers` has put it in lower case.
+  if (name.startsWith("variable-")) {
+    return "Variable-" + name.slice("variable-".length).toUpperCase();
+  }
   return CANONICAL_NAMES.get(name) ?? name.replace(
     /(^|-)([a-z])/g,
     (_, dash: string, letter: string) => dash + letter.toUpperCase(),

@@ -64,6 +64,8 @@ export class Connection implements DispatcherHost, WriterHandler {
   #isParsing = false;
   #isClosed = false;
   #closesWhenIdle = false;
+  /** Whether framing was lost: what comes is dropped. */
+  #isBroken = false;
   #drained = 0;
   /** Settles when reading may go on, or the last request has ended. */
   #wake: PromiseWithResolvers<void> | null = null;
@@ -136,7 +138,7 @@ export class Connection implements DispatcherHost, WriterHandler {
         return;
       }
       if (this.#isClosed) return;
-      if (this.closingAt > 0) {
+      if (this.closingAt > 0 || this.#isBroken) {
         this.#drained += length;
         if (this.#drained > CLOSE_BYTES) return;
         continue;
@@ -178,7 +180,10 @@ export class Connection implements DispatcherHost, WriterHandler {
       );
     }
     this.#lose(error);
-    this.closePolitely();
+    // Answers that were ready still leave.
+    this.#closesWhenIdle = true;
+    this.#isBroken = true;
+    this.writer.flush();
   }
 
   // Reading: when not to
@@ -311,16 +316,16 @@ export class Connection implements DispatcherHost, WriterHandler {
   async #atEnd(): Promise<void> {
     this.#owner.clock.arm();
     this.endedAt = this.now;
+    if (this.multiplexer.count > 0) await this.probe();
     for (const exchange of this.multiplexer.requests()) {
       if (exchange.isInputComplete) continue;
       if (!exchange.hasParams) this.ended(exchange);
       else {
-        exchange.failInput(this.lost());
+        exchange.failInput(
+          exchange.truncated(exchange.received, exchange.contentLength),
+        );
         this.dispatcher.giveUpInput(exchange);
       }
-    }
-    if (this.multiplexer.count > 0) {
-      await this.probe();
     }
     while (
       !this.#isClosed && (this.multiplexer.count > 0 || !this.writer.isIdle)

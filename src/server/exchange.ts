@@ -315,6 +315,7 @@ export class Exchange extends RequestInput {
    */
   ended(): void {
     this.isEnded = true;
+    for (const line of this.output.takeErrors()) this.#host.report(line);
     this.#settle(this.#reason);
     this.#complete();
   }

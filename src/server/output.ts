@@ -19,6 +19,7 @@ import {
 import type { OutputBuffer } from "../protocol/encoder.ts";
 
 const textEncoder = new TextEncoder();
+const textDecoder = new TextDecoder();
 
 /** Bytes of a response that may wait before `write` asks to be awaited. */
 export const HIGH_WATER = 64 * 1024;
@@ -28,6 +29,9 @@ const COPY_LIMIT = 16 * 1024;
 
 /** Bytes of log lines that wait for output to travel with. */
 const ERROR_LOG_LIMIT = 256 * 1024;
+
+/** Bytes of a record that are worth its header. */
+const LEAST_ROOM = 1024;
 
 /** Characters of a body that surely fit into one record with the header. */
 const WHOLE_LIMIT = 10 * 1024;
@@ -157,6 +161,19 @@ export class Output {
     return true;
   }
 
+  /**
+   * Takes the lines of the error stream that found no output to travel with.
+   *
+   * @returns The lines, without their ends.
+   */
+  takeErrors(): string[] {
+    const lines = this.#errors.map((line) =>
+      textDecoder.decode(line).slice(0, -1)
+    );
+    this.#errors = NONE;
+    return lines;
+  }
+
   /** Drops what has not left, so that another response can take its place. */
   reset(): void {
     this.#head = null;
@@ -279,14 +296,19 @@ export class Output {
   #stream(out: OutputBuffer, limit: number): boolean {
     this.#encodeText();
     if (this.#chunks.length === 0) return true;
-    this.#writeErrors(out);
+    let room = limit - out.length - HEADER_LENGTH;
+    if (this.#errors.length > 0) {
+      // However many they are, output follows them in the same write.
+      this.#writeErrors(out);
+      room = Math.max(room, LEAST_ROOM);
+    }
     while (this.#chunks.length > 0) {
-      const room = limit - out.length - HEADER_LENGTH;
-      if (room < 1024 && room < this.queued) return false;
+      if (room < LEAST_ROOM && room < this.queued) return false;
       const start = out.length;
       out.header(RecordType.STDOUT, this.#id, 0);
       this.#take(out, Math.min(MAX_CONTENT_LENGTH, room));
       setLength(out, start);
+      room = limit - out.length - HEADER_LENGTH;
     }
     return true;
   }

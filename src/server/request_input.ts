@@ -108,19 +108,30 @@ export abstract class RequestInput extends RequestParams {
    * @param ended Which: STDIN or DATA.
    */
   endInput(ended: Phase): void {
-    if (!this.isAnswered) {
-      if (ended === Phase.DATA) this.data.end();
-      else if (this.received < this.contentLength) {
-        this.failInput(
-          new ProtocolError(
-            "BODY_TRUNCATED",
-            `The body of request ${this.id} ended after ${this.received} of ${this.contentLength} bytes`,
-            this.id,
-            this.received,
-          ),
-        );
-      } else this.#input?.end();
-    }
+    if (this.isAnswered) return;
+    const isData = ended === Phase.DATA;
+    const came = isData ? this.dataReceived : this.received;
+    const announced = isData ? this.dataLength : this.contentLength;
+    const input = isData ? this.data : this.#input;
+    if (came >= announced) input?.end();
+    else (input ?? this.input).fail(this.truncated(came, announced));
+  }
+
+  /**
+   * The error of input that ends early.
+   *
+   * @param came How many bytes came.
+   * @param announced How many should have, -1 where it is unknown.
+   * @returns The error.
+   */
+  truncated(came: number, announced: number): ProtocolError {
+    const of = announced < 0 ? "" : ` of ${announced}`;
+    return new ProtocolError(
+      "BODY_TRUNCATED",
+      `The input of request ${this.id} ended after ${came}${of} bytes`,
+      this.id,
+      came,
+    );
   }
 
   /**

@@ -77,6 +77,7 @@ export class FastCgiError extends Error {
  * ```
  */
 export class ProtocolError extends FastCgiError {
+  /** The class name, for logs. */
   override name = "ProtocolError";
   /** The FastCGI request id concerned, 0 for the connection as a whole. */
   readonly requestId: number;
@@ -122,6 +123,7 @@ export class ProtocolError extends FastCgiError {
  * ```
  */
 export class LimitError extends FastCgiError {
+  /** The class name, for logs. */
   override name = "LimitError";
   /** The limit, in the unit of the option: bytes, a count or milliseconds. */
   readonly limit: number;
@@ -166,6 +168,7 @@ export class LimitError extends FastCgiError {
  * ```
  */
 export class AbortedError extends FastCgiError {
+  /** The class name, for logs. */
   override name = "AbortedError";
 
   /**
@@ -193,6 +196,7 @@ export class AbortedError extends FastCgiError {
  * ```
  */
 export class ClosedError extends FastCgiError {
+  /** The class name, for logs. */
   override name = "ClosedError";
 
   /**
@@ -220,6 +224,7 @@ export class ClosedError extends FastCgiError {
  * ```
  */
 export class HttpError extends FastCgiError {
+  /** The class name, for logs. */
   override name = "HttpError";
 
   /**
@@ -255,5 +260,6 @@ export class HttpError extends FastCgiError {
  * ```
  */
 export class StartError extends FastCgiError {
+  /** The class name, for logs. */
   override name = "StartError";
 }

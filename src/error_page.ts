@@ -1,4 +1,5 @@
-// The page that answers in an application's place.
+// What is said of an error: the page that answers in an application's place,
+// and the text for the log.
 
 const ESCAPES: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -44,4 +45,39 @@ export function errorPage(
 ${paragraph}${pre}</body>
 </html>
 `;
+}
+
+/** Causes of causes that are told; a chain may be a circle. */
+const MOST_CAUSES = 8;
+
+/**
+ * Describes what was thrown, for the log.
+ *
+ * @param thrown It: an error, or any other value.
+ * @returns The stack, and those of its causes. Never throws, whatever it is.
+ */
+export function describeError(thrown: unknown): string {
+  let text = describeOne(thrown);
+  for (let i = 0; i < MOST_CAUSES && thrown instanceof Error; i++) {
+    thrown = causeOf(thrown);
+    if (thrown === undefined) break;
+    text += `\nCaused by: ${describeOne(thrown)}`;
+  }
+  return text;
+}
+
+function describeOne(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.stack || thrown : thrown);
+  } catch {
+    return `A thrown ${typeof thrown} that cannot be shown`;
+  }
+}
+
+function causeOf(error: Error): unknown {
+  try {
+    return error.cause;
+  } catch {
+    return undefined;
+  }
 }

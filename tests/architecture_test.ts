@@ -25,6 +25,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "cgi",
     "server",
     "client",
+    "api",
     "application",
   ],
 };

@@ -38,7 +38,10 @@ export interface LimitOptions {
   paramsTimeoutMs?: number;
   /**
    * Milliseconds without a byte while the application waits for its body.
-   * Beyond it reading the body fails with `BODY_TIMEOUT`, status 408.
+   * Beyond it reading the body fails with `BODY_TIMEOUT`, status 408. Also the
+   * milliseconds for which the application may leave more than 256 KiB unread;
+   * 10,000 at the most where the connection carries other requests, which have
+   * to wait behind them. Beyond it: `BODY_STALLED`, 503.
    *
    * @default {60000}
    */

@@ -179,11 +179,12 @@ export class Connection implements DispatcherHost, WriterHandler {
         }`,
       );
     }
-    this.#lose(error);
     // Answers that were ready still leave.
-    this.#closesWhenIdle = true;
     this.#isBroken = true;
     this.writer.flush();
+    this.#lose(error);
+    this.#closesWhenIdle = true;
+    this.#closeIfDone();
   }
 
   // Reading: when not to
@@ -321,9 +322,7 @@ export class Connection implements DispatcherHost, WriterHandler {
       if (exchange.isInputComplete) continue;
       if (!exchange.hasParams) this.ended(exchange);
       else {
-        exchange.failInput(
-          exchange.truncated(exchange.received, exchange.contentLength),
-        );
+        exchange.failInput(this.lost());
         this.dispatcher.giveUpInput(exchange);
       }
     }

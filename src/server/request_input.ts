@@ -114,24 +114,16 @@ export abstract class RequestInput extends RequestParams {
     const announced = isData ? this.dataLength : this.contentLength;
     const input = isData ? this.data : this.#input;
     if (came >= announced) input?.end();
-    else (input ?? this.input).fail(this.truncated(came, announced));
-  }
-
-  /**
-   * The error of input that ends early.
-   *
-   * @param came How many bytes came.
-   * @param announced How many should have, -1 where it is unknown.
-   * @returns The error.
-   */
-  truncated(came: number, announced: number): ProtocolError {
-    const of = announced < 0 ? "" : ` of ${announced}`;
-    return new ProtocolError(
-      "BODY_TRUNCATED",
-      `The input of request ${this.id} ended after ${came}${of} bytes`,
-      this.id,
-      came,
-    );
+    else {
+      (input ?? this.input).fail(
+        new ProtocolError(
+          "BODY_TRUNCATED",
+          `The input of request ${this.id} ended after ${came} of ${announced} bytes`,
+          this.id,
+          came,
+        ),
+      );
+    }
   }
 
   /**

@@ -8,7 +8,9 @@ import type { Exchange } from "./exchange.ts";
 
 /**
  * Milliseconds for which one unread body may hold up the other requests of a
- * connection that carries several: FastCGI has no flow control per request.
+ * connection that is known to carry several, for FastCGI has no flow control
+ * per request. Of one that is not, it is bodyTimeoutMs: web servers give a
+ * write up after as long.
  */
 export const STALL_TIMEOUT_MS = 10_000;
 
@@ -128,18 +130,27 @@ function sweepExchange(
       ),
     );
   }
-  if (
-    exchange.isStalled && connection.dispatcher.isMultiplexed &&
-    clock.isOver(exchange.stalledAt, STALL_TIMEOUT_MS)
-  ) {
-    exchange.stall(
-      new LimitError(
-        "BODY_STALLED",
-        `The body was not read for ${STALL_TIMEOUT_MS} ms while other requests waited behind it on the same connection`,
-        STALL_TIMEOUT_MS,
-        Math.round(clock.now - exchange.stalledAt),
-        { status: 503 },
-      ),
-    );
-  }
+  if (exchange.isStalled) sweepStalled(connection, exchange, clock);
+}
+
+/** An unread body holds up what may come behind it on the connection. */
+function sweepStalled(
+  connection: Connection,
+  exchange: Exchange,
+  clock: Clock,
+): void {
+  const { bodyTimeoutMs } = connection.limits;
+  const timeoutMs = connection.dispatcher.isMultiplexed
+    ? Math.min(STALL_TIMEOUT_MS, bodyTimeoutMs)
+    : bodyTimeoutMs;
+  if (!clock.isOver(exchange.stalledAt, timeoutMs)) return;
+  exchange.stall(
+    new LimitError(
+      "BODY_STALLED",
+      `The body was not read for ${timeoutMs} ms, and held up what comes behind it on its connection`,
+      timeoutMs,
+      Math.round(clock.now - exchange.stalledAt),
+      { status: 503 },
+    ),
+  );
 }

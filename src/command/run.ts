@@ -1,5 +1,221 @@
+// run(): an application as a whole program, from the command line to the last
+// connection. What it does not need, such as the HTTP front, it does not load.
+
 import type { Application, RunOptions } from "../application.ts";
-export async function run(app: Application, options?: RunOptions) {
-  const s = app.listen(options!.bind as never);
-  await s.finished;
+import { StartError } from "../errors.ts";
+import { DEFAULT_ADDRESS, formatAddress, listen } from "../server/address.ts";
+import { AllowedClients } from "../server/allowed_clients.ts";
+import {
+  InheritedListener,
+  isInheritedSocket,
+  listenInherited,
+} from "../server/inherited.ts";
+import type { ListenOptions } from "../server/listen_options.ts";
+import type { FastCGIServer } from "../server/server.ts";
+import { serveOn } from "../server/transport.ts";
+import type { TransportListener } from "../server/transport.ts";
+import { HELP, parseArguments, readAddress, VERSION } from "./arguments.ts";
+import type { HttpFront } from "./http_front.ts";
+
+/** The environment variable that tells where to listen. */
+const BIND_VARIABLE = "SMISK_BIND";
+
+/** How long a program that was forced to stop has to end by itself. */
+const EXIT_DELAY_MS = 1_000;
+
+/** What stops a program. Windows knows no others of those Deno does. */
+const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT", "SIGBREAK"]
+  : ["SIGTERM", "SIGINT", "SIGUSR1"];
+
+/** What to serve on: what {@linkcode parseArguments} gives, or less. */
+interface Plan {
+  /** Where to listen; nowhere, for the inherited socket or the default. */
+  bind: readonly ListenOptions[];
+  mode: number | null;
+  allow: readonly string[];
+  http: Required<{ hostname: string; port: number }> | null;
+}
+
+/**
+ * Serves an application until it is stopped: by a signal, or by its `exit()`.
+ *
+ * Without options it is a whole program: the command line tells what to do,
+ * and where that cannot be, one line on the error output says why and the
+ * process exits, with status 2 for a bad argument and 1 otherwise. With
+ * options the caller gets the error.
+ *
+ * @param app The application.
+ * @param options Where to listen.
+ * @returns Settles when it has stopped.
+ * @throws {StartError} With options: where it cannot listen.
+ */
+export async function run(
+  app: Application,
+  options?: RunOptions,
+): Promise<void> {
+  if (options !== undefined) {
+    await serve(app, planOf(options));
+    return;
+  }
+  try {
+    const found = parseArguments(Deno.args);
+    if (found.print === null) {
+      if (await serve(app, found)) exitSoon();
+    } else console.log(found.print === "help" ? HELP.trimEnd() : versionLine());
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    console.error(`smisk: ${error.message.replace(/\s*\n\s*/g, " ")}`);
+    Deno.exit(error.code === "BAD_ARGUMENT" ? 2 : 1);
+  }
+}
+
+/**
+ * Ends the process where something of the aborted requests, such as a timer,
+ * would keep it running. What the program does after `run()` comes first.
+ */
+function exitSoon(): void {
+  Deno.unrefTimer(setTimeout(() => Deno.exit(), EXIT_DELAY_MS));
+}
+
+function versionLine(): string {
+  return `Smisk ${VERSION}, Deno ${Deno.version.deno}`;
+}
+
+function planOf({ bind, http }: RunOptions): Plan {
+  return {
+    bind: bind === undefined ? [] : Array.isArray(bind) ? bind : [bind],
+    mode: null,
+    allow: [],
+    http: http === undefined ? null : { hostname: "127.0.0.1", ...http },
+  };
+}
+
+/** Serves until stopped; tells whether that was forced. */
+async function serve(app: Application, plan: Plan): Promise<boolean> {
+  const servers: FastCGIServer[] = [];
+  let front: HttpFront | null = null;
+  let isStopping = false;
+  let isForced = false;
+  // Failing to stop is told by `finished`.
+  const exit = () => app.exit().catch(() => {});
+  const stop = () => {
+    if (isStopping) {
+      isForced = true;
+      for (const server of servers) server.abort().catch(() => {});
+      front?.close(true);
+    } else if (front === null) exit();
+    else {
+      for (const server of servers) {
+        if (server !== front.server) server.shutdown().catch(() => {});
+      }
+      front.stop().then(exit);
+    }
+    isStopping = true;
+  };
+  try {
+    const lines: string[] = [];
+    const allowed = plan.allow.length > 0
+      ? [new AllowedClients(plan.allow)]
+      : [];
+    for (const [where, listener] of await listenAll(plan)) {
+      const server = app[serveOn](listener, allowed);
+      servers.push(server);
+      lines.push(
+        `Listening for FastCGI on ${formatAddress(server.addr ?? where)}`,
+      );
+    }
+    if (plan.http !== null) {
+      const { HttpFront } = await import("./http_front.ts");
+      front = new HttpFront(app, plan.http);
+      servers.push(front.server);
+      lines.push(`Listening for HTTP on ${front.url}`);
+    }
+    for (const signal of SIGNALS) Deno.addSignalListener(signal, stop);
+    console.log(lines.join("\n"));
+    await Promise.all(servers.map((server) => server.finished));
+    return isForced;
+  } catch (error) {
+    await exit();
+    throw error;
+  } finally {
+    await front?.close(isForced);
+    for (const signal of SIGNALS) Deno.removeSignalListener(signal, stop);
+  }
+}
+
+/** Listens on all addresses of a plan, or on none. */
+async function listenAll(
+  plan: Plan,
+): Promise<[where: ListenOptions, listener: TransportListener][]> {
+  if (plan.bind.length === 0) {
+    const inherited = await listenOnInherited();
+    if (inherited !== null) {
+      checkUse(plan, false, true);
+      return [[{ fd: 0 }, inherited]];
+    }
+  }
+  const addresses = plan.bind.length > 0 ? plan.bind : [addressOfEnvironment()];
+  checkUse(
+    plan,
+    addresses.some((address) => "path" in address),
+    addresses.some((address) => "port" in address),
+  );
+  const listening: [ListenOptions, TransportListener][] = [];
+  try {
+    for (const address of addresses) {
+      const listener = listen(
+        "path" in address && plan.mode !== null
+          ? { ...address, mode: plan.mode }
+          : address,
+      );
+      listening.push([address, listener]);
+      if (listener instanceof InheritedListener) await listener.ready;
+    }
+    return listening;
+  } catch (error) {
+    for (const [, listener] of listening) listener.close();
+    throw error;
+  }
+}
+
+/** Refuses options that would do nothing. */
+function checkUse(plan: Plan, hasUnix: boolean, hasTcp: boolean): void {
+  if (plan.mode !== null && !hasUnix) {
+    throw new StartError(
+      "BAD_ARGUMENT",
+      "--mode is for a Unix socket, and none is listened on: add --bind /path/to.sock",
+    );
+  }
+  if (plan.allow.length > 0 && !hasTcp) {
+    throw new StartError(
+      "BAD_ARGUMENT",
+      "--allow is for TCP, and only a Unix socket is listened on: use --mode",
+    );
+  }
+}
+
+/** The socket that descriptor 0 is, null where it is none that listens. */
+async function listenOnInherited(): Promise<TransportListener | null> {
+  if (!isInheritedSocket()) return null;
+  const listener = listenInherited(0);
+  try {
+    await listener.ready;
+    return listener;
+  } catch {
+    // A connection, as a program started by inetd has it.
+    listener.close();
+    return null;
+  }
+}
+
+function addressOfEnvironment(): ListenOptions {
+  const { state } = Deno.permissions.querySync({
+    name: "env",
+    variable: BIND_VARIABLE,
+  });
+  const text = state === "granted" ? Deno.env.get(BIND_VARIABLE) : undefined;
+  return text === undefined || text === ""
+    ? DEFAULT_ADDRESS
+    : readAddress(BIND_VARIABLE, text);
 }

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Application } from "../mod.ts";
+import { serveOn } from "../src/server/transport.ts";
+import type { TransportListener } from "../src/server/transport.ts";
 import { gate } from "./support/running.ts";
 import { Peer, within } from "./support/peer.ts";
 import { request } from "./support/wire.ts";
@@ -170,11 +172,14 @@ Deno.test("applicationWillStart() that fails leaves no server of the application
     }
   }();
   const servers = [app.listen(ANY), app.listen(ANY)];
+  const settled = Promise.allSettled(servers.map(({ finished }) => finished));
   await assertRejects(() => servers[0]!.finished, RangeError, "no database");
-  const [left] = await Promise.allSettled([Peer.to(servers[1]!)]);
-  if (left.status === "fulfilled") left.value.close();
-  const [second] = await Promise.allSettled([servers[1]!.shutdown()]);
-  assertEquals([left.status, second.status], ["rejected", "rejected"]);
+  // Ends the second where it goes on without the hook.
+  servers[1]!.shutdown().catch(() => {});
+  assertEquals(
+    (await within(settled, "both to settle")).map(({ status }) => status),
+    ["rejected", "rejected"],
+  );
 });
 
 Deno.test("applicationDidStop() that fails is told by finished", async () => {
@@ -258,4 +263,25 @@ Deno.test("exit() twice, and without a server, settles", async () => {
   await app.exit();
   assertEquals(app.calls, ["start", "service", "stop"]);
   await server.finished;
+});
+
+Deno.test("exit() in the turn in which a connection is accepted leaves none open", async () => {
+  const app = new Noting();
+  const listener = Deno.listen(ANY);
+  let exited: Promise<void> | undefined;
+  const server = app[serveOn]({
+    addr: listener.addr,
+    accept: async () => {
+      const conn = await listener.accept();
+      exited ??= app.exit();
+      return conn;
+    },
+    close: () => listener.close(),
+    ref: () => listener.ref(),
+    unref: () => listener.unref(),
+  } as TransportListener);
+  using peer = await Peer.to(server);
+  assertEquals(await peer.toEnd(), []);
+  await within(exited!, "exit() to settle");
+  assertEquals(app.calls, ["start", "stop"]);
 });

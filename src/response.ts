@@ -5,6 +5,7 @@ import { checkStatus, isNullBodyStatus } from "./cgi/status.ts";
 import type { EncodeText } from "./charset.ts";
 import { writeCookie } from "./cookies.ts";
 import type { CookieOptions } from "./cookies.ts";
+import { failBegun, locationOf, ResponseHeaders } from "./response_headers.ts";
 import type { Exchange } from "./server/exchange.ts";
 
 /** What all responses of an application share. */
@@ -15,35 +16,6 @@ export interface ResponseDefaults {
   readonly head: HeaderBlock;
   /** Encodes written strings; null for UTF-8. */
   readonly encode: EncodeText | null;
-}
-
-/** Headers that refuse to change once they have left. */
-class ResponseHeaders extends Headers {
-  #areFixed = false;
-
-  /** From now on they refuse. */
-  static fix(headers: ResponseHeaders): void {
-    headers.#areFixed = true;
-  }
-
-  override append(name: string, value: string): void {
-    if (this.#areFixed) failBegun(`the header "${name}"`);
-    super.append(name, value);
-  }
-  override delete(name: string): void {
-    if (this.#areFixed) failBegun(`the header "${name}"`);
-    super.delete(name);
-  }
-  override set(name: string, value: string): void {
-    if (this.#areFixed) failBegun(`the header "${name}"`);
-    super.set(name, value);
-  }
-}
-
-function failBegun(what: string): never {
-  throw new TypeError(
-    `Cannot set ${what} after the response has begun: set it before the first write`,
-  );
 }
 
 /**
@@ -357,27 +329,4 @@ export class ServiceResponse {
     if (!this.#hasBegun) this.#begin();
     this.#exchange.finish();
   }
-}
-
-/**
- * An address as it stands in a header: what no address may hold (RFC 3986,
- * section 2) is escaped. Browsers drop tabs and take `\` for `/`, which would
- * make `/\t/host` and `/\host` another host's address.
- */
-function locationOf(address: string): string {
-  // deno-lint-ignore no-control-regex
-  if (/[\x00-\x1f\x7f]/.test(address)) {
-    throw new TypeError(
-      `Cannot redirect to ${
-        JSON.stringify(address)
-      }: an address holds no control characters`,
-    );
-  }
-  // A host beyond ASCII is encoded in a way of its own (IDNA).
-  const url = /[^ -~]/.test(address) ? URL.parse(address) : null;
-  if (url !== null) return url.href;
-  return address.toWellFormed().replace(
-    /[^!-~]|["<>\\^`{|}]/gu,
-    encodeURIComponent,
-  );
 }

@@ -1,0 +1,68 @@
+// What goes into the header of a response: headers that are fixed once they have
+// left, and addresses.
+
+/** Headers that refuse to change once they have left. */
+export class ResponseHeaders extends Headers {
+  #areFixed = false;
+
+  /**
+   * From now on they refuse.
+   *
+   * @param headers The headers.
+   */
+  static fix(headers: ResponseHeaders): void {
+    headers.#areFixed = true;
+  }
+
+  override append(name: string, value: string): void {
+    if (this.#areFixed) failBegun(`the header "${name}"`);
+    super.append(name, value);
+  }
+  override delete(name: string): void {
+    if (this.#areFixed) failBegun(`the header "${name}"`);
+    super.delete(name);
+  }
+  override set(name: string, value: string): void {
+    if (this.#areFixed) failBegun(`the header "${name}"`);
+    super.set(name, value);
+  }
+}
+
+/**
+ * Refuses a change after the begin.
+ *
+ * @param what What was to be set.
+ * @throws {TypeError} Always.
+ */
+export function failBegun(what: string): never {
+  throw new TypeError(
+    `Cannot set ${what} after the response has begun: set it before the first write`,
+  );
+}
+
+/**
+ * An address as it stands in a header: what no address may hold (RFC 3986,
+ * section 2) is escaped. Browsers drop tabs and take `\` for `/`, which would
+ * make `/\t/host` and `/\host` another host's address.
+ *
+ * @param address The address.
+ * @returns It, escaped.
+ * @throws {TypeError} Where it holds control characters.
+ */
+export function locationOf(address: string): string {
+  // deno-lint-ignore no-control-regex
+  if (/[\x00-\x1f\x7f]/.test(address)) {
+    throw new TypeError(
+      `Cannot redirect to ${
+        JSON.stringify(address)
+      }: an address holds no control characters`,
+    );
+  }
+  // A host beyond ASCII is encoded in a way of its own (IDNA).
+  const url = /[^ -~]/.test(address) ? URL.parse(address) : null;
+  if (url !== null) return url.href;
+  return address.toWellFormed().replace(
+    /[^!-~]|["<>\\^`{|}]/gu,
+    encodeURIComponent,
+  );
+}

@@ -86,9 +86,10 @@ export function writeCookie(
     );
   }
   const { domain, expires, maxAge, path = "/", sameSite } = options;
-  let line = `${name}=${encodeURIComponent(value)}`;
+  // A lone surrogate, which has no encoding, becomes U+FFFD.
+  let line = `${name}=${encodeURIComponent(value.toWellFormed())}`;
   if (maxAge !== undefined) {
-    if (!Number.isInteger(maxAge)) {
+    if (!Number.isSafeInteger(maxAge)) {
       throw new RangeError(
         `Cannot set a cookie with a maxAge of ${maxAge}: it takes whole seconds`,
       );

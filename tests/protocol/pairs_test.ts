@@ -94,6 +94,7 @@ Deno.test("encodePairs() writes what the wire builders write", () => {
   const params = { A: "1", "": "", "n\u00e9": "v\u20ac".repeat(60) };
   assertEquals(encodePairs(Object.entries(params)), pairs(params));
   assertEquals(encodePairs([]), new Uint8Array(0));
+  assertEquals(encodePairs([["A", hex("ff00")]]), hex("01 02 'A' ff00"));
   assertEquals(
     readPairs(encodePairs(new Map(Object.entries(params)))),
     Object.entries(params),

@@ -4,7 +4,7 @@
 import { HeaderBlock } from "./cgi/header_block.ts";
 import { reasonPhrase } from "./cgi/status.ts";
 import { textEncoderOf } from "./charset.ts";
-import { errorPage } from "./error_page.ts";
+import { describeError, errorPage } from "./error_page.ts";
 import {
   AbortedError,
   ClosedError,
@@ -74,6 +74,8 @@ export class Application {
   readonly #scope: RequestScope<Transaction>;
   readonly #servers = new Set<FastCGIServer>();
   #defaults: ResponseDefaults | null = null;
+  /** The start that all servers wait for, null before the first. */
+  #start: Promise<void> | null = null;
   #charset: string;
 
   /**
@@ -197,7 +199,7 @@ export class Application {
   ): void {
     const status = statusOf(error);
     if (status >= 500 && !isGone(error)) {
-      for (const line of describe(error).split("\n")) request.log(line);
+      for (const line of describeError(error).split("\n")) request.log(line);
     }
     // What has left cannot be taken back: the response is broken off.
     if (response.hasBegun) return;
@@ -208,7 +210,7 @@ export class Application {
         status,
         reasonPhrase(status),
         message,
-        this.showTraceback ? describe(error) : "",
+        this.showTraceback ? describeError(error) : "",
       ),
     );
   }
@@ -243,25 +245,27 @@ export class Application {
     allowed: readonly AllowedClients[] = [],
   ): FastCGIServer {
     const lists = [this.#allowedClients, webServerAddrs(), ...allowed];
-    const isFirst = this.#servers.size === 0;
     const server: FastCGIServer = new FastCGIServer({
       listener,
       limits: this.#limits,
       allowedClients: lists.filter((list) => list !== null),
       serve: (exchange) => this.#serve(exchange),
       report,
-      start: async () => {
-        await this.#scope.prepare();
-        if (isFirst) await this.applicationWillStart();
-      },
+      start: () => this.#start ??= this.#begin(),
       stopped: async () => {
         this.#servers.delete(server);
         if (this.#servers.size > 0) return;
+        this.#start = null;
         await this.applicationDidStop();
       },
     });
     this.#servers.add(server);
     return server;
+  }
+
+  async #begin(): Promise<void> {
+    await this.#scope.prepare();
+    await this.applicationWillStart();
   }
 
   /**
@@ -317,26 +321,26 @@ export class Application {
     if (!exchange.isOpen) {
       // Nobody is left to answer. What the abort itself caused is no news.
       if (error !== exchange.abortReason && !isGone(error)) {
-        report(describe(error));
+        report(describeError(error));
       }
       return;
     }
     const { response } = transaction;
-    let isBroken = false;
     if (response.hasBegun) {
       // Even as a whole page it must not pass for what was begun.
       response.appStatus ||= 1;
       exchange.closesConnection = true;
-      isBroken = !response.reset();
     }
+    // WWW-Authenticate and the like belong to the status that is thrown.
+    const isBroken = !response.reset(error instanceof HttpError);
     if (!isBroken) response.status = statusOf(error);
     const finish = () => {
       if (isBroken) exchange.breakOff();
       else response.finish();
     };
     const giveUp = (second: unknown) => {
-      report(`error() failed: ${describe(second)}`);
-      report(`  while answering: ${describe(error)}`);
+      report(`error() failed: ${describeError(second)}`);
+      report(`  while answering: ${describeError(error)}`);
       exchange.refuse(500);
     };
     try {
@@ -374,12 +378,10 @@ function isGone(error: unknown): boolean {
   return error instanceof AbortedError || error instanceof ClosedError;
 }
 
+/** The status that answers an error: 400 to 599. */
 function statusOf(error: unknown): number {
-  return error instanceof FastCgiError ? error.status : 500;
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.stack ?? String(error) : String(error);
+  const status = error instanceof FastCgiError ? error.status : 500;
+  return status >= 400 && status <= 599 ? status : 500;
 }
 
 /** The server's own log: the error output, a line each. */

@@ -18,6 +18,16 @@ export interface ResponseDefaults {
   readonly encode: EncodeText | null;
 }
 
+/** Headers that describe a body, and not that of an error page. */
+const OF_THE_BODY: readonly string[] = [
+  "content-disposition",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "etag",
+  "last-modified",
+];
+
 /**
  * The response to one request. It begins with the first
  * {@linkcode ServiceResponse.write} or {@linkcode ServiceResponse.begin}; from
@@ -172,7 +182,7 @@ export class ServiceResponse {
 
   /**
    * Writes to the body, and begins the response. Nothing is lost, awaited or
-   * not; awaiting it holds a fast writer back. Bytes of more than 16 KiB must
+   * not; awaiting it holds a fast writer back. Where more than 64 KiB wait, bytes must
    * not change until it settles. What is written leaves when 64 KiB wait, at a
    * {@linkcode ServiceResponse.flush}, or at the end.
    *
@@ -309,17 +319,28 @@ export class ServiceResponse {
     this.setCookie(name, "", { ...options, expires: new Date(0), maxAge: 0 });
   }
 
-  /** @ignore Makes another response possible, where nothing has left. */
-  reset(): boolean {
+  /**
+   * Makes another response possible, where nothing has left.
+   *
+   * @param keepsHeaders Whether headers stay that do not describe the body.
+   * @returns Whether nothing has left.
+   * @ignore
+   */
+  reset(keepsHeaders: boolean): boolean {
     const { output } = this.#exchange;
     if (output.isHeadSent) return false;
+    const kept = keepsHeaders && !this.#hasBegun ? this.#headers : null;
     output.reset();
     output.hasNoBody = this.#exchange.isHead;
     this.#hasBegun = false;
     this.#status = 200;
     this.#statusText = "";
-    this.#headers = null;
+    this.#headers = kept;
     this.#flushesEach = false;
+    if (kept !== null) {
+      for (const name of OF_THE_BODY) kept.delete(name);
+      kept.set("content-type", this.#defaults.contentType);
+    }
     return true;
   }
 

@@ -35,6 +35,8 @@ export class Exchange extends RequestInput {
   readonly #host: ExchangeHost;
   #controller: AbortController | null = null;
   #reason: unknown = null;
+  /** Whether it was given up before it was answered. */
+  #isGivenUp = false;
   #drained: PromiseWithResolvers<void> | null = null;
   #flushed: PromiseWithResolvers<void> | null = null;
   #completed: PromiseWithResolvers<void> | null = null;
@@ -104,7 +106,7 @@ export class Exchange extends RequestInput {
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
-      if (this.#reason !== null) this.#controller.abort(this.#reason);
+      if (this.#isGivenUp) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
   }
@@ -126,10 +128,13 @@ export class Exchange extends RequestInput {
     this.#reason = reason;
     this.output.reset();
     this.output.isFinished = true;
-    if (wasFinished) {
-      this.#settle(null);
-      return;
-    }
+    if (wasFinished) this.#settle(null);
+    else this.#giveUp(reason);
+  }
+
+  /** Tells the application. */
+  #giveUp(reason: unknown): void {
+    this.#isGivenUp = true;
     this.breakInput(reason);
     this.#settle(reason);
     this.#controller?.abort(reason);
@@ -228,7 +233,8 @@ export class Exchange extends RequestInput {
 
   /** The connection took what there was: settles those who wait. */
   afterEncode(): void {
-    if (this.#drained !== null && this.output.queued <= HIGH_WATER / 2) {
+    // Not before all is taken, for bytes that wait may be the caller's own.
+    if (this.#drained !== null && this.output.queued === 0) {
       this.#drained.resolve();
       this.#drained = null;
     }
@@ -296,9 +302,7 @@ export class Exchange extends RequestInput {
     if (!this.isOpen) return;
     this.refuse(status);
     this.#reason = reason;
-    this.breakInput(reason);
-    this.#settle(reason);
-    this.#controller?.abort(reason);
+    this.#giveUp(reason);
   }
 
   /** Settles with the end of the exchange, and fails where it was given up. */

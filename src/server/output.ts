@@ -24,9 +24,6 @@ const textDecoder = new TextDecoder();
 /** Bytes of a response that may wait before `write` asks to be awaited. */
 export const HIGH_WATER = 64 * 1024;
 
-/** Chunks up to here are copied, so that the caller may reuse them at once. */
-const COPY_LIMIT = 16 * 1024;
-
 /** Bytes of log lines that wait for output to travel with. */
 const ERROR_LOG_LIMIT = 256 * 1024;
 
@@ -122,9 +119,11 @@ export class Output {
     if (excess > 0) bytes = bytes.subarray(0, bytes.length - excess);
     this.#written += bytes.length;
     if (!this.hasNoBody && bytes.length > 0) {
-      const isOwn = typeof chunk === "string" || chunk.length > COPY_LIMIT;
-      this.#append(isOwn ? bytes : bytes.slice());
       this.queued += bytes.length;
+      // Past the mark the caller waits until its bytes have been taken; before,
+      // it may reuse them at once.
+      const isOwn = typeof chunk === "string" || this.queued > HIGH_WATER;
+      this.#append(isOwn ? bytes : bytes.slice());
     }
     return excess;
   }

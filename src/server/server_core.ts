@@ -33,7 +33,7 @@ export interface ServerParts {
   report(message: string): void;
   /** Called once before anything is accepted. */
   start(): Promise<void>;
-  /** Called once when the server has stopped, before `finished` settles. */
+  /** Called once when a server that started has stopped. */
   stopped(): void | Promise<void>;
 }
 
@@ -47,7 +47,8 @@ export class ServerCore implements ConnectionOwner {
   readonly #finished = Promise.withResolvers<void>();
   readonly #reported = new Set<string>();
   #isStopping = false;
-  #failure: { error: unknown } | null = null;
+  #failure: StartError | null = null;
+  readonly #started: Promise<void>;
   #isStopped = false;
   #isRef = true;
   #forceTimer: ReturnType<typeof setTimeout> | undefined;
@@ -93,6 +94,7 @@ export class ServerCore implements ConnectionOwner {
       ),
       () => this.#sweep(),
     );
+    this.#started = parts.start();
     this.#accept();
   }
 
@@ -154,9 +156,8 @@ export class ServerCore implements ConnectionOwner {
   async #accept(): Promise<void> {
     const { listener } = this.#parts;
     try {
-      await this.#parts.start();
-    } catch (error) {
-      this.#failure = { error };
+      await this.#started;
+    } catch {
       this.shutdown();
     }
     while (!this.#isStopping) {
@@ -171,7 +172,7 @@ export class ServerCore implements ConnectionOwner {
       } catch (error) {
         if (this.#isStopping) break;
         if (error instanceof StartError) {
-          this.#failure = { error };
+          this.#failure = error;
           this.shutdown();
           break;
         }
@@ -184,7 +185,9 @@ export class ServerCore implements ConnectionOwner {
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
         continue;
       }
-      this.#take(transport);
+      // Accepted in the very turn of the stop, and nobody left to close it.
+      if (this.#isStopped) transport.close();
+      else this.#take(transport);
     }
   }
 
@@ -217,6 +220,7 @@ export class ServerCore implements ConnectionOwner {
       connection.activeAt = this.clock.now;
     }
     connection.run();
+    if (this.#isStopping) connection.stop();
   }
 
   #sweep(): boolean {
@@ -234,8 +238,9 @@ export class ServerCore implements ConnectionOwner {
     clearTimeout(this.#forceTimer);
     this.clock.stop();
     try {
+      await this.#started;
       await this.#parts.stopped();
-      if (this.#failure !== null) throw this.#failure.error;
+      if (this.#failure !== null) throw this.#failure;
       this.#finished.resolve();
     } catch (error) {
       this.#finished.reject(error);

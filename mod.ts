@@ -1,2 +1,41 @@
+/**
+ * Smisk: FastCGI applications, behind nginx, lighttpd, Apache, Caddy, H2O or
+ * HAProxy, over TCP and Unix sockets.
+ *
+ * A program is a class with a `service()`; `await new MyApp().run()` makes it a
+ * complete command. FastCGI 1.0 is spoken whole: all three roles, kept
+ * connections, multiplexing, aborts.
+ *
+ * @example Serve a page, and stop
+ * ```ts
+ * import { Application } from "@smisk/smisk";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class MyApp extends Application {
+ *   override service() {
+ *     this.response.write("Hello World!");
+ *   }
+ * }
+ *
+ * const server = new MyApp().listen({ hostname: "127.0.0.1", port: 0 });
+ * assertEquals(server.addr?.transport, "tcp");
+ * await server.shutdown();
+ * ```
+ *
+ * @module
+ */
+
 export { Application } from "./src/application.ts";
+export type { RunOptions } from "./src/application.ts";
+export type { CookieOptions } from "./src/cookies.ts";
 export * from "./src/errors.ts";
+export type { ApplicationOptions, LimitOptions } from "./src/options.ts";
+export { ServiceRequest } from "./src/request.ts";
+export { ServiceResponse } from "./src/response.ts";
+export type {
+  InheritedListenOptions,
+  ListenOptions,
+  TcpListenOptions,
+  UnixListenOptions,
+} from "./src/server/listen_options.ts";
+export { FastCGIServer } from "./src/server/server.ts";

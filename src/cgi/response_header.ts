@@ -42,11 +42,6 @@ export class ResponseHeaderReader {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whether any byte has come. */
-  get hasBegun(): boolean {
-    return this.#text !== "";
-  }
-
   /**
    * Takes the next bytes.
    *

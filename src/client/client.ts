@@ -10,6 +10,8 @@ import { ClientExchange } from "./exchange.ts";
 import { RequestBody } from "./request_body.ts";
 import { requestVariables } from "./variables.ts";
 
+export type { Transport } from "../server/transport.ts";
+
 /** Where a FastCGI server listens: an address, or a function that connects. */
 export type ClientAddress =
   | string

@@ -130,44 +130,38 @@ export class ClientExchange implements ResponseSink {
     out.stream(RecordType.PARAMS, REQUEST_ID, variables);
     out.endStream(RecordType.PARAMS, REQUEST_ID);
     if (body === null || body.length === 0) {
-      out.endStream(RecordType.STDIN, REQUEST_ID);
-    } else {
+      await this.#sendEnd(out);
+    } else if (body.isAtHand || await this.#write(out)) {
       // The service starts with the variables; its body may be waited for.
-      if (!body.isAtHand && !await this.#write(out)) return;
-      if (!await this.#sendBody(out, body)) return;
+      await this.#sendBody(out, body);
     }
-    this.#isSending = false;
-    this.#isSent = await this.#write(out);
   }
 
-  /** Sends the body, and leaves its end in the buffer. */
-  async #sendBody(out: OutputBuffer, body: RequestBody): Promise<boolean> {
+  async #sendBody(out: OutputBuffer, body: RequestBody): Promise<void> {
     const { length } = body;
     let sent = 0;
     for await (const chunk of body.chunks()) {
       for (let at = 0; at < chunk.length; at += WRITE_BYTES) {
         const end = Math.min(chunk.length, at + WRITE_BYTES);
         sent += end - at;
-        if (length >= 0 && sent > length) fail(sent);
+        if (length >= 0 && sent > length) throw wrongLength(length, "more");
         out.stream(RecordType.STDIN, REQUEST_ID, chunk, at, end);
-        // Known to be the last byte: the end of the stream leaves with it,
-        // for the answer need not wait for it.
-        if (sent < length || length < 0) {
-          if (!await this.#write(out)) return false;
-        }
+        // The end leaves with the last byte: the answer need not wait until
+        // the source says that there is no more.
+        if (sent === length) await this.#sendEnd(out);
+        else if (!await this.#write(out)) return;
       }
-      if (sent === length) break;
     }
-    if (this.#isFinished) return false;
-    if (length >= 0 && sent !== length) fail(sent);
-    out.endStream(RecordType.STDIN, REQUEST_ID);
-    return true;
+    if (this.#isFinished || this.#isSent) return;
+    if (length >= 0) throw wrongLength(length, `${sent}`);
+    await this.#sendEnd(out);
+  }
 
-    function fail(sent: number): never {
-      throw new TypeError(
-        `Cannot send a body of ${sent} bytes: its Content-Length says ${length}`,
-      );
-    }
+  /** Writes what is encoded, and the end of FCGI_STDIN. */
+  async #sendEnd(out: OutputBuffer): Promise<void> {
+    out.endStream(RecordType.STDIN, REQUEST_ID);
+    this.#isSending = false;
+    this.#isSent = await this.#write(out);
   }
 
   /** Writes what is encoded; false where it is in vain. */
@@ -308,6 +302,12 @@ function closedEarly(hasHeader: boolean): FastCgiError {
         : "the header of its response was complete"
     }`,
     { status: 502 },
+  );
+}
+
+function wrongLength(announced: number, sent: string): TypeError {
+  return new TypeError(
+    `Cannot send a body of ${sent} bytes: its Content-Length says ${announced}`,
   );
 }
 

@@ -47,6 +47,11 @@ export class Peer implements Disposable {
     this.conn = conn;
   }
 
+  /** Takes a connection over, whichever end of it. */
+  static on(conn: Deno.Conn): Peer {
+    return new Peer(conn);
+  }
+
   static async connect(target: Target): Promise<Peer> {
     if ("path" in target) {
       const { path } = target;

@@ -272,9 +272,34 @@ for (const [name, service, status, options] of REPLACED) {
     const log = host.logged.join("\n") + answer.stderr;
     if (status === 500) assertStringIncludes(log, "broken");
     else assertEquals(log, "");
-    assertEquals((await peer.ask(request())).status, status);
+    using next = await host.connect();
+    assertEquals((await next.ask(request())).status, status);
   });
 }
+
+Deno.test("an error before anything was written leaves application status and connection alone", async () => {
+  await using host = new Running((_, response) => {
+    response.status = 201;
+    throw new Error("broken");
+  });
+  using peer = await host.connect();
+  for (let i = 0; i < 2; i++) {
+    const answer = await peer.ask(request());
+    assertEquals([answer.status, answer.appStatus], [500, 0]);
+  }
+});
+
+Deno.test("an error after the begin has an application status, and the connection closes", async () => {
+  await using host = new Running((_, response) => {
+    response.write("lost");
+    throw new Error("broken");
+  });
+  using peer = await host.connect();
+  const answer = await peer.ask(request());
+  assertEquals(answer.status, 500);
+  assert(answer.appStatus !== 0, "the application status is 0");
+  assertEquals(await peer.toEnd(), []);
+});
 
 Deno.test("an error is logged with its stack, a line each, on the error stream", async () => {
   await using host = new Running(() => {

@@ -115,7 +115,7 @@ const FAILURES: [
       throw new Error("broken");
     },
     { error() {} },
-    403,
+    500,
   ],
   [
     "does not answer in time",

@@ -30,8 +30,8 @@ export type { RunOptions } from "./src/application.ts";
 export type { CookieOptions } from "./src/cookies.ts";
 export * from "./src/errors.ts";
 export type { ApplicationOptions, LimitOptions } from "./src/options.ts";
-export { ServiceRequest } from "./src/request.ts";
-export { ServiceResponse } from "./src/response.ts";
+export type { ServiceRequest } from "./src/request.ts";
+export type { ServiceResponse } from "./src/response.ts";
 export type {
   InheritedListenOptions,
   ListenOptions,

@@ -1,36 +1,23 @@
-// Application: what a user's class extends. It turns exchanges into calls of
-// service() with a request and a response, and errors into answers.
+// Application: what a user's class extends. It holds what a program says of
+// itself and starts servers; how requests are served is in serving.ts.
+//
+// What is imported here is loaded before anything listens, a third of a
+// millisecond a file, where the runtime itself takes 20: hence the imports of
+// types, and the dynamic ones.
 
-import { HeaderBlock } from "./cgi/header_block.ts";
-import { reasonPhrase } from "./cgi/status.ts";
 import { textEncoderOf } from "./charset.ts";
-import { describeError, errorPage } from "./error_page.ts";
-import {
-  AbortedError,
-  ClosedError,
-  FastCgiError,
-  HttpError,
-} from "./errors.ts";
 import { resolveLimits, resolveMount } from "./options.ts";
 import type { ApplicationOptions, Limits } from "./options.ts";
-import { Role } from "./protocol/constants.ts";
-import { ServiceRequest } from "./request.ts";
-import { ServiceResponse } from "./response.ts";
-import type { ResponseDefaults } from "./response.ts";
+import type { ServiceRequest } from "./request.ts";
+import type { ServiceResponse } from "./response.ts";
 import { RequestScope } from "./scope.ts";
-import { AllowedClients, webServerAddrs } from "./server/allowed_clients.ts";
 import { listen } from "./server/address.ts";
+import { AllowedClients, webServerAddrs } from "./server/allowed_clients.ts";
 import type { ListenOptions } from "./server/listen_options.ts";
-import type { Exchange } from "./server/exchange.ts";
 import { FastCGIServer } from "./server/server.ts";
 import { serveOn } from "./server/transport.ts";
 import type { TransportListener } from "./server/transport.ts";
-
-/** One request being served. */
-interface Transaction {
-  readonly request: ServiceRequest;
-  readonly response: ServiceResponse;
-}
+import type { Serving, Transaction } from "./serving.ts";
 
 /** The options of {@linkcode Application.run}. */
 export interface RunOptions {
@@ -73,7 +60,8 @@ export class Application {
   readonly #allowedClients: AllowedClients | null;
   readonly #scope: RequestScope<Transaction>;
   readonly #servers = new Set<FastCGIServer>();
-  #defaults: ResponseDefaults | null = null;
+  /** What serves requests: there is none before it. */
+  #serving: Serving | null = null;
   /** The start that all servers wait for, null before the first. */
   #start: Promise<void> | null = null;
   #charset: string;
@@ -126,7 +114,6 @@ export class Application {
   set charset(charset: string) {
     textEncoderOf(charset);
     this.#charset = charset;
-    this.#defaults = null;
   }
 
   /**
@@ -167,13 +154,7 @@ export class Application {
     response: ServiceResponse,
   ): void | Promise<void>;
   service(_request: ServiceRequest, response: ServiceResponse): void {
-    response.write(
-      errorPage(
-        200,
-        "No services available",
-        "This application overrides no service().",
-      ),
-    );
+    this.#serving!.answerNothing(response);
   }
 
   /**
@@ -197,22 +178,7 @@ export class Application {
     request: ServiceRequest,
     response: ServiceResponse,
   ): void {
-    const status = statusOf(error);
-    if (status >= 500 && !isGone(error)) {
-      for (const line of describeError(error).split("\n")) request.log(line);
-    }
-    // What has left cannot be taken back: the response is broken off.
-    if (response.hasBegun) return;
-    const isTold = status < 500 || error instanceof HttpError;
-    const message = isTold && error instanceof Error ? error.message : "";
-    response.write(
-      errorPage(
-        status,
-        reasonPhrase(status),
-        message,
-        this.showTraceback ? describeError(error) : "",
-      ),
-    );
+    this.#serving!.answerError(error, request, response);
   }
 
   /** Called once before the first server of this application listens. */
@@ -249,7 +215,7 @@ export class Application {
       listener,
       limits: this.#limits,
       allowedClients: lists.filter((list) => list !== null),
-      serve: (exchange) => this.#serve(exchange),
+      serve: (exchange) => this.#serving!.serve(exchange),
       report,
       start: () => this.#start ??= this.#begin(),
       stopped: async () => {
@@ -264,6 +230,12 @@ export class Application {
   }
 
   async #begin(): Promise<void> {
+    const { Serving } = await import("./serving.ts");
+    this.#serving ??= new Serving(this, {
+      scope: this.#scope,
+      mount: this.#mount,
+      report,
+    });
     await this.#scope.prepare();
     await this.applicationWillStart();
   }
@@ -288,100 +260,10 @@ export class Application {
   async exit(): Promise<void> {
     await Promise.all([...this.#servers].map((server) => server.shutdown()));
   }
-
-  #serve(exchange: Exchange): void {
-    const transaction = {
-      request: new ServiceRequest(exchange, this.#mount),
-      response: new ServiceResponse(
-        exchange,
-        this.#defaults ??= this.#makeDefaults(),
-        exchange.role === Role.AUTHORIZER ? 403 : 200,
-      ),
-    };
-    let served: void | Promise<void>;
-    try {
-      served = this.#scope.run(transaction, this.#service);
-    } catch (error) {
-      this.#fail(error, exchange, transaction);
-      return;
-    }
-    if (!isPromise(served)) transaction.response.finish();
-    else {
-      served.then(
-        () => transaction.response.finish(),
-        (error) => this.#fail(error, exchange, transaction),
-      );
-    }
-  }
-
-  readonly #service = ({ request, response }: Transaction) =>
-    this.service(request, response);
-
-  #fail(error: unknown, exchange: Exchange, transaction: Transaction): void {
-    if (!exchange.isOpen) {
-      // Nobody is left to answer. What the abort itself caused is no news.
-      if (error !== exchange.abortReason && !isGone(error)) {
-        report(describeError(error));
-      }
-      return;
-    }
-    const { response } = transaction;
-    if (response.hasBegun) {
-      // Even as a whole page it must not pass for what was begun.
-      response.appStatus ||= 1;
-      exchange.closesConnection = true;
-    }
-    // WWW-Authenticate and the like belong to the status that is thrown.
-    const isBroken = !response.reset(error instanceof HttpError);
-    if (!isBroken) response.status = statusOf(error);
-    const finish = () => {
-      if (isBroken) exchange.breakOff();
-      else response.finish();
-    };
-    const giveUp = (second: unknown) => {
-      report(`error() failed: ${describeError(second)}`);
-      report(`  while answering: ${describeError(error)}`);
-      exchange.refuse(500);
-    };
-    try {
-      const answered = this.#scope.run(
-        transaction,
-        () => this.error(error, transaction.request, response),
-      );
-      if (isPromise(answered)) answered.then(finish).catch(giveUp);
-      else finish();
-    } catch (second) {
-      giveUp(second);
-    }
-  }
-
-  #makeDefaults(): ResponseDefaults {
-    const contentType = `text/html; charset=${this.#charset}`;
-    return {
-      contentType,
-      head: new HeaderBlock(200, "", [["content-type", contentType]]),
-      encode: textEncoderOf(this.#charset),
-    };
-  }
 }
 
 function isAsync(method: unknown): boolean {
   return Object.prototype.toString.call(method) === "[object AsyncFunction]";
-}
-
-function isPromise(value: unknown): value is Promise<void> {
-  return typeof value === "object" && value !== null && "then" in value;
-}
-
-/** Whether an error tells that nobody is left to be answered: no news. */
-function isGone(error: unknown): boolean {
-  return error instanceof AbortedError || error instanceof ClosedError;
-}
-
-/** The status that answers an error: 400 to 599. */
-function statusOf(error: unknown): number {
-  const status = error instanceof FastCgiError ? error.status : 500;
-  return status >= 400 && status <= 599 ? status : 500;
 }
 
 /** The server's own log: the error output, a line each. */

@@ -62,7 +62,7 @@ export class RequestScope<T> {
         return this.#storage.run(value, service, value);
       }
       const served = service(value);
-      if (served !== undefined && served !== null) this.#goOn(value, served);
+      if (isPromise(served)) this.#goOn(value, served);
       return served;
     } finally {
       this.#current = outer;
@@ -82,4 +82,14 @@ export class RequestScope<T> {
     };
     Promise.resolve(served).then(forget, forget);
   }
+}
+
+/**
+ * Whether a service goes on after it has returned.
+ *
+ * @param value What it returned.
+ * @returns Whether it is a promise.
+ */
+export function isPromise(value: unknown): value is Promise<void> {
+  return typeof value === "object" && value !== null && "then" in value;
 }

@@ -1,7 +1,8 @@
-// FastCGIServer: what a user sees of a running server.
+// FastCGIServer: what a user sees of a running server. What the server is made
+// of is loaded while it listens already.
 
-import { ServerCore } from "./server_core.ts";
-import type { ServerParts } from "./server_core.ts";
+import type { ServerCore, ServerParts } from "./server_core.ts";
+import type { TransportListener } from "./transport.ts";
 
 /**
  * A running FastCGI server, as `Deno.HttpServer` is a running HTTP server. It
@@ -18,11 +19,24 @@ import type { ServerParts } from "./server_core.ts";
  * ```
  */
 export class FastCGIServer implements AsyncDisposable {
-  readonly #core: ServerCore;
+  readonly #listener: TransportListener;
+  readonly #loading: Promise<ServerCore>;
+  readonly #finished: Promise<void>;
+  #core: ServerCore | null = null;
 
   /** @ignore */
   constructor(parts: ServerParts) {
-    this.#core = new ServerCore(parts);
+    this.#listener = parts.listener;
+    this.#loading = import("./server_core.ts").then(({ ServerCore }) =>
+      this.#core = new ServerCore(parts)
+    );
+    this.#finished = this.#loading.then((core) => core.finished);
+  }
+
+  /** Now, or once there is what it is to be done with. */
+  #do(action: (core: ServerCore) => void): void {
+    if (this.#core !== null) action(this.#core);
+    else this.#loading.then(action);
   }
 
   /**
@@ -30,7 +44,7 @@ export class FastCGIServer implements AsyncDisposable {
    * tells nothing.
    */
   get addr(): Deno.Addr | null {
-    return this.#core.addr;
+    return this.#listener.addr;
   }
 
   /**
@@ -40,7 +54,7 @@ export class FastCGIServer implements AsyncDisposable {
    * listening socket.
    */
   get finished(): Promise<void> {
-    return this.#core.finished;
+    return this.#finished;
   }
 
   /**
@@ -50,7 +64,8 @@ export class FastCGIServer implements AsyncDisposable {
    * @returns {@linkcode FastCGIServer.finished}.
    */
   shutdown(): Promise<void> {
-    return this.#core.shutdown();
+    this.#do((core) => core.shutdown());
+    return this.#finished;
   }
 
   /**
@@ -60,17 +75,20 @@ export class FastCGIServer implements AsyncDisposable {
    * @returns {@linkcode FastCGIServer.finished}.
    */
   abort(): Promise<void> {
-    return this.#core.abort("The server was forced to stop");
+    this.#do((core) => core.abort("The server was forced to stop"));
+    return this.#finished;
   }
 
   /** Lets the server keep the process running, as it does by default. */
   ref(): void {
-    this.#core.setRef(true);
+    this.#listener.ref();
+    this.#do((core) => core.setRef(true));
   }
 
   /** Lets the process end while the server runs. */
   unref(): void {
-    this.#core.setRef(false);
+    this.#listener.unref();
+    this.#do((core) => core.setRef(false));
   }
 
   /** As {@linkcode FastCGIServer.shutdown}. */

@@ -98,11 +98,6 @@ export class ServerCore implements ConnectionOwner {
     this.#accept();
   }
 
-  /** Where it listens; null where the system does not tell. */
-  get addr(): Deno.Addr | null {
-    return this.#parts.listener.addr;
-  }
-
   /** Settles when the last connection is closed. */
   get finished(): Promise<void> {
     return this.#finished.promise;
@@ -113,8 +108,8 @@ export class ServerCore implements ConnectionOwner {
   }
 
   /** Stops gracefully. */
-  shutdown(): Promise<void> {
-    if (this.#isStopping) return this.finished;
+  shutdown(): void {
+    if (this.#isStopping) return;
     this.#isStopping = true;
     this.#parts.listener.close();
     this.#room?.resolve();
@@ -128,7 +123,6 @@ export class ServerCore implements ConnectionOwner {
     );
     for (const connection of [...this.#connections]) connection.stop();
     this.#finishIfDone();
-    return this.finished;
   }
 
   /**
@@ -136,20 +130,16 @@ export class ServerCore implements ConnectionOwner {
    *
    * @param message Why, as requests in flight are told.
    */
-  abort(message: string): Promise<void> {
-    const finished = this.shutdown();
+  abort(message: string): void {
+    this.shutdown();
     for (const connection of [...this.#connections]) {
       connection.shut(new AbortedError(message));
     }
-    return finished;
   }
 
   /** Lets the server keep the process running, or not. */
   setRef(isRef: boolean): void {
     this.#isRef = isRef;
-    const { listener } = this.#parts;
-    if (isRef) listener.ref();
-    else listener.unref();
     for (const connection of this.#connections) connection.setRef(isRef);
   }
 

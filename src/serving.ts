@@ -1,0 +1,220 @@
+// Serving: how an application's requests are served: exchanges become calls of
+// service() with a request and a response, and errors become answers. It is
+// loaded once a server listens, with the server itself: what a program loads
+// before that is time in which nobody can connect.
+
+import { HeaderBlock } from "./cgi/header_block.ts";
+import { reasonPhrase } from "./cgi/status.ts";
+import { textEncoderOf } from "./charset.ts";
+import { describeError, errorPage } from "./error_page.ts";
+import {
+  AbortedError,
+  ClosedError,
+  FastCgiError,
+  HttpError,
+} from "./errors.ts";
+import { Role } from "./protocol/constants.ts";
+import { ServiceRequest } from "./request.ts";
+import { ServiceResponse } from "./response.ts";
+import type { ResponseDefaults } from "./response.ts";
+import { isPromise } from "./scope.ts";
+import type { RequestScope } from "./scope.ts";
+import type { Exchange } from "./server/exchange.ts";
+
+/** One request being served. */
+export interface Transaction {
+  /** What is asked. */
+  readonly request: ServiceRequest;
+  /** What is answered. */
+  readonly response: ServiceResponse;
+}
+
+/** The application, as seen from here. */
+export interface ServedApplication {
+  /** The encoding of written strings. */
+  readonly charset: string;
+  /** Whether error pages show stacks. */
+  readonly showTraceback: boolean;
+  /** Serves one request. */
+  service(
+    request: ServiceRequest,
+    response: ServiceResponse,
+  ): void | Promise<void>;
+  /** Answers for an error. */
+  error(
+    error: unknown,
+    request: ServiceRequest,
+    response: ServiceResponse,
+  ): void | Promise<void>;
+}
+
+/** What serving needs beside the application. */
+export interface ServingParts {
+  /** What `this.request` and `this.response` are. */
+  readonly scope: RequestScope<Transaction>;
+  /** The prefix taken off the path of URLs. */
+  readonly mount: string;
+  /** Writes a line to the server's own log. */
+  report(message: string): void;
+}
+
+/** Serves the requests of one application. */
+export class Serving {
+  readonly #app: ServedApplication;
+  readonly #parts: ServingParts;
+  #charset = "";
+  #defaults!: ResponseDefaults;
+
+  /**
+   * Creates what serves an application.
+   *
+   * @param app The application.
+   * @param parts What else is needed.
+   */
+  constructor(app: ServedApplication, parts: ServingParts) {
+    this.#app = app;
+    this.#parts = parts;
+    this.#fit();
+  }
+
+  /** Follows a change of the application's charset. */
+  #fit(): void {
+    const { charset } = this.#app;
+    const contentType = `text/html; charset=${charset}`;
+    this.#charset = charset;
+    this.#defaults = {
+      contentType,
+      head: new HeaderBlock(200, "", [["content-type", contentType]]),
+      encode: textEncoderOf(charset),
+    };
+  }
+
+  /**
+   * Serves one request. Never throws.
+   *
+   * @param exchange The request.
+   */
+  readonly serve = (exchange: Exchange): void => {
+    if (this.#app.charset !== this.#charset) this.#fit();
+    const transaction = {
+      request: new ServiceRequest(exchange, this.#parts.mount),
+      response: new ServiceResponse(
+        exchange,
+        this.#defaults,
+        exchange.role === Role.AUTHORIZER ? 403 : 200,
+      ),
+    };
+    let served: void | Promise<void>;
+    try {
+      served = this.#parts.scope.run(transaction, this.#service);
+    } catch (error) {
+      this.#fail(error, exchange, transaction);
+      return;
+    }
+    if (!isPromise(served)) transaction.response.finish();
+    else {
+      served.then(
+        () => transaction.response.finish(),
+        (error) => this.#fail(error, exchange, transaction),
+      );
+    }
+  };
+
+  readonly #service = ({ request, response }: Transaction) =>
+    this.#app.service(request, response);
+
+  #fail(error: unknown, exchange: Exchange, transaction: Transaction): void {
+    const { report, scope } = this.#parts;
+    if (!exchange.isOpen) {
+      // Nobody is left to answer. What the abort itself caused is no news.
+      if (error !== exchange.abortReason && !isGone(error)) {
+        report(describeError(error));
+      }
+      return;
+    }
+    const { request, response } = transaction;
+    if (response.hasBegun) {
+      // Even as a whole page it must not pass for what was begun.
+      response.appStatus ||= 1;
+      exchange.closesConnection = true;
+    }
+    // WWW-Authenticate and the like belong to the status that is thrown.
+    const isBroken = !response.reset(error instanceof HttpError);
+    if (!isBroken) response.status = statusOf(error);
+    const finish = () => {
+      if (isBroken) exchange.breakOff();
+      else response.finish();
+    };
+    const giveUp = (second: unknown) => {
+      report(`error() failed: ${describeError(second)}`);
+      report(`  while answering: ${describeError(error)}`);
+      exchange.refuse(500);
+    };
+    try {
+      const answered = scope.run(
+        transaction,
+        () => this.#app.error(error, request, response),
+      );
+      if (isPromise(answered)) answered.then(finish).catch(giveUp);
+      else finish();
+    } catch (second) {
+      giveUp(second);
+    }
+  }
+
+  /**
+   * Answers for an error as an application does that has no `error()` of its
+   * own.
+   *
+   * @param error What was thrown.
+   * @param request The request.
+   * @param response The response, with its status.
+   */
+  answerError(
+    error: unknown,
+    request: ServiceRequest,
+    response: ServiceResponse,
+  ): void {
+    const status = statusOf(error);
+    if (status >= 500 && !isGone(error)) {
+      for (const line of describeError(error).split("\n")) request.log(line);
+    }
+    // What has left cannot be taken back: the response is broken off.
+    if (response.hasBegun) return;
+    const isTold = status < 500 || error instanceof HttpError;
+    response.write(
+      errorPage(
+        status,
+        reasonPhrase(status),
+        isTold && error instanceof Error ? error.message : "",
+        this.#app.showTraceback ? describeError(error) : "",
+      ),
+    );
+  }
+
+  /**
+   * Answers as an application does that has no `service()` of its own.
+   *
+   * @param response The response.
+   */
+  answerNothing(response: ServiceResponse): void {
+    response.write(
+      errorPage(
+        200,
+        "No services available",
+        "This application overrides no service().",
+      ),
+    );
+  }
+}
+
+/** Whether an error tells that nobody is left to be answered: no news. */
+function isGone(error: unknown): boolean {
+  return error instanceof AbortedError || error instanceof ClosedError;
+}
+
+/** The status that answers an error: 400 to 599. */
+function statusOf(error: unknown): number {
+  const status = error instanceof FastCgiError ? error.status : 500;
+  return status >= 400 && status <= 599 ? status : 500;
+}

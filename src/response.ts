@@ -217,15 +217,20 @@ export class ServiceResponse {
    * @param chunks The strings or bytes.
    * @returns Settles when all are written, and more should be.
    */
-  async writeLines(
+  writeLines(
     chunks: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
   ): Promise<void> {
-    if (Array.isArray(chunks)) {
-      let written: Promise<void> | undefined;
-      for (const chunk of chunks) written = this.write(chunk);
-      await written;
-      return;
-    }
+    if (!Array.isArray(chunks)) return this.#writeEach(chunks);
+    // As it comes from write(): who does not await it must not crash the
+    // process with it when the client goes away.
+    let written = Promise.resolve();
+    for (const chunk of chunks) written = this.write(chunk);
+    return written;
+  }
+
+  async #writeEach(
+    chunks: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
+  ): Promise<void> {
     for await (const chunk of chunks) await this.write(chunk);
   }
 

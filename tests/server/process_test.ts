@@ -1,0 +1,185 @@
+// The server as a process: what its environment and its permissions change,
+// when it ends by itself, and what must not end it.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Peer, within } from "../support/peer.ts";
+import type { Target } from "../support/peer.ts";
+import { END, request, STDOUT } from "../support/wire.ts";
+
+const PROGRAM = new URL("./program.ts", import.meta.url).pathname;
+const decoder = new TextDecoder();
+
+interface ProgramOptions {
+  /** Its argument. */
+  argument?: string;
+  permissions?: string[];
+  env?: Record<string, string>;
+  /** Descriptors it may open. */
+  descriptors?: number;
+}
+
+/** The program while it runs. */
+class Program implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #out: Promise<void>;
+  readonly #error: Promise<string>;
+  readonly port: Promise<number>;
+  readonly status: Promise<Deno.CommandStatus>;
+
+  constructor(options: ProgramOptions = {}) {
+    const {
+      argument = "",
+      permissions = ["--allow-net", "--allow-env"],
+      env = {},
+      descriptors,
+    } = options;
+    const words = [Deno.execPath(), "run", "--no-check", ...permissions];
+    const limit = descriptors === undefined ? "" : `ulimit -n ${descriptors};`;
+    this.#child = new Deno.Command("sh", {
+      args: ["-c", `${limit} exec "$@"`, "sh", ...words, PROGRAM, argument],
+      env: { NO_COLOR: "1", ...env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.status = this.#child.status;
+    const line = Promise.withResolvers<string>();
+    this.port = line.promise.then(Number);
+    this.#out = this.#read(line.resolve);
+    this.#error = new Response(this.#child.stderr).text();
+  }
+
+  /** Reads its output to the end; the first line is told at once. */
+  async #read(first: (line: string) => void): Promise<void> {
+    let text = "";
+    for await (const chunk of this.#child.stdout) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.includes("\n")) first(text.split("\n")[0]!);
+    }
+    first("");
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  async target(): Promise<Target> {
+    const port = await within(this.port, "the program to listen");
+    assert(port > 0, `no port: ${port}`);
+    return { hostname: "127.0.0.1", port };
+  }
+
+  async connect(): Promise<Peer> {
+    return await Peer.connect(await this.target());
+  }
+
+  /** Stops it; what it wrote to its error output. */
+  async stop(): Promise<string> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+    await this.status;
+    await this.#out;
+    return await this.#error;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+const ADDRS = "FCGI_WEB_SERVER_ADDRS";
+
+for (
+  const [list, isServed] of [
+    ["127.0.0.1", true],
+    ["10.0.0.1,127.0.0.1", true],
+    ["10.0.0.1,10.0.0.2", false],
+  ] as const
+) {
+  Deno.test(`${ADDRS} of ${list} ${isServed ? "serves" : "closes"} a connection from 127.0.0.1`, async () => {
+    await using program = new Program({ env: { [ADDRS]: list } });
+    using peer = await program.connect();
+    if (isServed) {
+      assertEquals((await peer.ask(request())).text, "ok");
+      return;
+    }
+    assertEquals(await peer.toEnd(), []);
+    assertStringIncludes(await program.stop(), "127.0.0.1");
+  });
+}
+
+Deno.test(`${ADDRS} that cannot be read is passed over without a prompt`, async () => {
+  await using program = new Program({
+    env: { [ADDRS]: "10.0.0.1" },
+    permissions: ["--allow-net"],
+  });
+  using peer = await program.connect();
+  assertEquals((await peer.ask(request())).text, "ok");
+  assertEquals(await program.stop(), "");
+});
+
+Deno.test(`${ADDRS} that is malformed is an error that shows it`, async () => {
+  await using program = new Program({ env: { [ADDRS]: "127.0.0.1,nowhere" } });
+  const { success } = await within(program.status, "the program to end");
+  assertEquals(success, false);
+  assertStringIncludes(await program.stop(), '"nowhere"');
+});
+
+Deno.test("a server keeps the process, after unref() it does not", async () => {
+  await using kept = new Program({ argument: "ref" });
+  await using free = new Program({ argument: "unref" });
+  const { success } = await within(free.status, "the program to end");
+  assertEquals(success, true);
+  using peer = await kept.connect();
+  assertEquals((await peer.ask(request())).text, "ok");
+});
+
+Deno.test("promises that nobody awaits do not end the process when the client goes away", async () => {
+  await using program = new Program();
+  for (let i = 0; i < 5; i++) {
+    using peer = await program.connect();
+    await peer.send(request({ params: { REQUEST_URI: "/forgetful" } }));
+    await peer.until(({ type }) => type === STDOUT);
+  }
+  // Each has been noticed once the descriptors are gone.
+  const open = () => [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length;
+  using peer = await program.connect();
+  const before = open();
+  using other = await program.connect();
+  assertEquals((await other.ask(request())).text, "ok");
+  assert(open() <= before + 1, `${open()} descriptors after ${before}`);
+  assertEquals((await peer.ask(request())).text, "ok");
+  assertEquals(await program.stop(), "");
+});
+
+Deno.test("FCGI_ABORT_REQUEST with promises that nobody awaits does not end the process", async () => {
+  await using program = new Program();
+  using peer = await program.connect();
+  for (let id = 1; id <= 5; id++) {
+    await peer.send(request({ id, params: { REQUEST_URI: "/forgetful" } }));
+    await peer.until((record) => record.id === id && record.type === STDOUT);
+    await peer.send(new Uint8Array([1, 2, 0, id, 0, 0, 0, 0]));
+    await peer.until((record) => record.id === id && record.type === END);
+  }
+  assertEquals((await peer.ask(request({ id: 9 }), 9)).text, "ok");
+  assertEquals(await program.stop(), "");
+});
+
+Deno.test("a server that has no descriptor left goes on once there is one", async () => {
+  await using program = new Program({ descriptors: 60 });
+  const peers: Peer[] = [];
+  for (let i = 0; i < 100; i++) peers.push(await program.connect());
+  // The first were accepted before there was none.
+  assertEquals((await peers[0]!.ask(request())).text, "ok");
+  const last = peers.pop()!;
+  await last.send(request());
+  for (const peer of peers) peer.close();
+  assertEquals((await last.answer()).text, "ok");
+  last.close();
+  const log = await program.stop();
+  assertStringIncludes(log, "Cannot accept a connection");
+  assertEquals(log.trim().split("\n").length, 1);
+});

@@ -35,6 +35,7 @@ export class OutputBuffer {
   length = 0;
   /** The bytes it was made for, and holds again once cleared. */
   readonly capacity: number;
+  #view: Uint8Array;
 
   /**
    * Creates an empty buffer.
@@ -44,6 +45,23 @@ export class OutputBuffer {
   constructor(capacity: number) {
     this.capacity = capacity;
     this.bytes = new Uint8Array(capacity);
+    this.#view = this.bytes;
+  }
+
+  /**
+   * What is written, from an offset on. The view of the whole is kept: the
+   * next response is often as long, and a view takes as long as a header.
+   *
+   * @param start The offset.
+   * @returns The view, valid until something is written.
+   */
+  from(start: number): Uint8Array {
+    if (start > 0) return this.bytes.subarray(start, this.length);
+    const { bytes, length } = this;
+    if (this.#view.length !== length || this.#view.buffer !== bytes.buffer) {
+      this.#view = bytes.subarray(0, length);
+    }
+    return this.#view;
   }
 
   /** Forgets what is written, and gives memory it has grown by back. */

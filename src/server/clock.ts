@@ -5,8 +5,11 @@
 
 /** Ticks while something waits, and tells the time as of the last tick. */
 export class Clock {
-  /** Milliseconds on a monotonic clock, as of the last tick. */
-  now: number = performance.now();
+  /**
+   * Milliseconds on a monotonic clock, as of the last tick. A whole number: to
+   * note a fraction would allocate one for each note, several a request.
+   */
+  now: number = Math.round(performance.now());
   /** Milliseconds between ticks: how late a time-out may be noticed. */
   readonly periodMs: number;
   readonly #sweep: () => boolean;
@@ -27,9 +30,9 @@ export class Clock {
   /** Starts the ticking, where it stands. */
   arm(): void {
     if (this.#timer !== null) return;
-    this.now = performance.now();
+    this.now = Math.round(performance.now());
     this.#timer = setInterval(() => {
-      this.now = performance.now();
+      this.now = Math.round(performance.now());
       if (!this.#sweep()) this.stop();
     }, this.periodMs);
     // Time-outs alone are no reason to keep a process running.

@@ -330,10 +330,8 @@ export class Exchange extends RequestInput {
   }
 
   #settle(error: unknown): void {
-    for (const waiting of [this.#drained, this.#flushed]) {
-      if (error === null) waiting?.resolve();
-      else waiting?.reject(error);
-    }
+    settle(this.#drained, error);
+    settle(this.#flushed, error);
     this.#drained = this.#flushed = null;
   }
 
@@ -360,6 +358,11 @@ export class Exchange extends RequestInput {
 }
 
 const PLAIN = "text/plain; charset=utf-8";
+
+function settle(waiting: PromiseWithResolvers<void> | null, error: unknown) {
+  if (error === null) waiting?.resolve();
+  else waiting?.reject(error);
+}
 
 /** A promise nobody need await: refusing it is no unhandled rejection. */
 function deferred(): PromiseWithResolvers<void> {

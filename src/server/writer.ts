@@ -147,7 +147,7 @@ export class Writer {
   }
 
   #write(out: OutputBuffer): void {
-    this.#transport.write(out.bytes.subarray(this.#written, out.length))
+    this.#transport.write(out.from(this.#written))
       .then(this.#onWritten, this.#onFailed);
   }
 

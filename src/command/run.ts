@@ -8,7 +8,8 @@ import { AllowedClients } from "../server/allowed_clients.ts";
 import {
   InheritedListener,
   isInheritedSocket,
-  listenInherited,
+  isInheritedSocketAtOnce,
+  takeInherited,
 } from "../server/inherited.ts";
 import type { ListenOptions } from "../server/listen_options.ts";
 import type { FastCGIServer } from "../server/server.ts";
@@ -16,6 +17,7 @@ import { serveOn } from "../server/transport.ts";
 import type { TransportListener } from "../server/transport.ts";
 import { HELP, parseArguments, readAddress, VERSION } from "./arguments.ts";
 import type { HttpFront } from "./http_front.ts";
+import { TentativeListener } from "./tentative_listener.ts";
 
 /** The environment variable that tells where to listen. */
 const BIND_VARIABLE = "SMISK_BIND";
@@ -148,27 +150,16 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
 async function listenAll(
   plan: Plan,
 ): Promise<[where: ListenOptions, listener: TransportListener][]> {
-  if (plan.bind.length === 0) {
-    const inherited = await listenOnInherited();
-    if (inherited !== null) {
-      checkUse(plan, false, true);
-      return [[{ fd: 0 }, inherited]];
-    }
-  }
-  const addresses = plan.bind.length > 0 ? plan.bind : [addressOfEnvironment()];
+  if (plan.bind.length === 0) return [await listenAnywhere(plan)];
   checkUse(
     plan,
-    addresses.some((address) => "path" in address),
-    addresses.some((address) => "port" in address),
+    plan.bind.some((address) => "path" in address),
+    plan.bind.some((address) => "port" in address),
   );
   const listening: [ListenOptions, TransportListener][] = [];
   try {
-    for (const address of addresses) {
-      const listener = listen(
-        "path" in address && plan.mode !== null
-          ? { ...address, mode: plan.mode }
-          : address,
-      );
+    for (const address of plan.bind) {
+      const listener = listenOn(address, plan);
       listening.push([address, listener]);
       if (listener instanceof InheritedListener) await listener.ready;
     }
@@ -195,18 +186,38 @@ function checkUse(plan: Plan, hasUnix: boolean, hasTcp: boolean): void {
   }
 }
 
-/** The socket that descriptor 0 is, null where it is none that listens. */
-async function listenOnInherited(): Promise<TransportListener | null> {
-  if (!isInheritedSocket()) return null;
-  const listener = listenInherited(0);
-  try {
-    await listener.ready;
-    return listener;
-  } catch {
-    // A connection, as a program started by inetd has it.
-    listener.close();
-    return null;
+/** Listens where nothing tells: on descriptor 0 if it listens, or by default. */
+async function listenAnywhere(
+  plan: Plan,
+): Promise<[where: ListenOptions, listener: TransportListener]> {
+  const address = addressOfEnvironment();
+  let isSocket = isInheritedSocketAtOnce();
+  if (isSocket === null && address === DEFAULT_ADDRESS) {
+    // To find out takes longer than all else: listen first, and ask then.
+    try {
+      return [address, new TentativeListener(listen(address))];
+    } catch (error) {
+      if (!isInheritedSocket()) throw error;
+      isSocket = true;
+    }
   }
+  if (isSocket ?? isInheritedSocket()) {
+    const inherited = await takeInherited();
+    if (inherited !== null) {
+      checkUse(plan, false, true);
+      return [{ fd: 0 }, inherited];
+    }
+  }
+  checkUse(plan, "path" in address, "port" in address);
+  return [address, listenOn(address, plan)];
+}
+
+function listenOn(address: ListenOptions, plan: Plan): TransportListener {
+  return listen(
+    "path" in address && plan.mode !== null
+      ? { ...address, mode: plan.mode }
+      : address,
+  );
 }
 
 function addressOfEnvironment(): ListenOptions {

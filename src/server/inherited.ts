@@ -21,23 +21,49 @@ function builtin(name: string): unknown {
 }
 
 /**
- * Whether descriptor 0 is a socket, and so may be a listening one. A terminal
- * is told at no cost; otherwise the system is asked, through `node:fs` where
- * `Deno.statSync` may not (it takes every permission to look at `/dev`).
+ * Whether descriptor 0 is a socket, and so may be a listening one, as far as
+ * that is told at no cost: a terminal is none, and with every permission
+ * `Deno.statSync` may look at `/dev`.
  *
- * @returns Whether it is.
+ * @returns Whether it is; null where only
+ * {@linkcode isInheritedSocket} can tell.
  */
-export function isInheritedSocket(): boolean {
+export function isInheritedSocketAtOnce(): boolean | null {
   if (Deno.stdin.isTerminal()) return false;
   try {
     return Deno.statSync("/dev/fd/0").isSocket === true;
   } catch {
-    // Not permitted, or closed.
+    return null; // Not permitted, or closed.
   }
+}
+
+/**
+ * Whether descriptor 0 is a socket. It takes no permission, and 30 ms.
+ *
+ * @returns Whether it is.
+ */
+export function isInheritedSocket(): boolean {
   try {
     return builtin("node:fs").fstatSync(0).isSocket();
   } catch {
     return false; // Closed.
+  }
+}
+
+/**
+ * Takes descriptor 0 over.
+ *
+ * @returns The listening socket, null where it is none: a connection, as a
+ * program started by inetd has it, is a socket too.
+ */
+export async function takeInherited(): Promise<TransportListener | null> {
+  const listener = listenInherited(0);
+  try {
+    await listener.ready;
+    return listener;
+  } catch {
+    listener.close();
+    return null;
   }
 }
 

@@ -4,6 +4,7 @@
 import { FastCgiError } from "../errors.ts";
 import {
   BODY_LENGTH,
+  HEADER_LENGTH,
   NULL_REQUEST_ID,
   RecordType,
 } from "../protocol/constants.ts";
@@ -62,11 +63,6 @@ export class ClientConnection implements RecordHandler {
     } catch {
       // The other end is gone already: reading will tell.
     }
-  }
-
-  /** Whether it is closed. */
-  get isClosed(): boolean {
-    return this.#isClosed;
   }
 
   /**
@@ -164,22 +160,23 @@ export class ClientConnection implements RecordHandler {
    */
   abort(): void {
     if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#sink = null;
     if (this.#isWriting) {
-      this.close();
+      this.#transport.close();
       return;
     }
-    const out = new OutputBuffer(BODY_LENGTH);
+    const out = new OutputBuffer(HEADER_LENGTH);
     out.header(RecordType.ABORT_REQUEST, REQUEST_ID, 0);
     const close = () => {
       clearTimeout(timer);
-      this.close();
+      this.#transport.close();
     };
     const timer = setTimeout(close, ABORT_TIMEOUT_MS);
     this.write(out.bytes.subarray(0, out.length)).then(close);
   }
 
-  /** Closes the connection. May be called again. */
+  /** Closes the connection, unless it is closing. May be called again. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

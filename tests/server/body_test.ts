@@ -194,6 +194,19 @@ Deno.test("a body that ends early still gives what came before it fails", async 
   assertEquals(text, "Hello");
 });
 
+Deno.test("a body that ends before its first byte fails, also where it is read only later", async () => {
+  const { promise, resolve } = gate();
+  await using host = new Running(async (request, response) => {
+    await promise;
+    response.write(await request.text());
+  });
+  using peer = await host.connect();
+  await peer.send(head("10"), record(STDIN, 1));
+  await roundTrip(peer);
+  resolve();
+  assertEquals((await peer.answer()).status, 400);
+});
+
 Deno.test("a body that ends early because the client closed makes reading it fail", async () => {
   const caught = gate<unknown>();
   await using host = new Running(async (request) => {

@@ -38,7 +38,9 @@ for (const unix of [false, true]) {
 
   Deno.test(`a client that has half-closed is answered long after over ${socket}`, async () => {
     const { promise, resolve } = gate();
-    await using host = new Running(async (_, response) => {
+    let signal: AbortSignal | undefined;
+    await using host = new Running(async (request, response) => {
+      signal = request.signal;
       await promise;
       response.write("one ");
       await response.flush();
@@ -54,6 +56,8 @@ for (const unix of [false, true]) {
     assertEquals((await peer.answer()).text, "one two");
     assertEquals(await peer.toEnd(), []);
     assertEquals(host.logged, []);
+    // On a Unix socket it can be told from one that is gone.
+    if (unix) assertEquals(signal!.aborted, false);
   });
 
   Deno.test(`several requests in flight are answered after a half-close over ${socket}`, async () => {

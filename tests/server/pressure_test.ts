@@ -267,7 +267,7 @@ Deno.test("a body that nobody reads does not stop the other requests of its conn
     const peer = await host.connect();
     const sending = send(peer);
     sending.catch(() => {});
-    const isAnswered = await within(peer.answer(2), "an answer", 15_000)
+    const isAnswered = await within(peer.answer(2), "an answer")
       .then(({ text }) => text === "other", () => false);
     return { name: isAnswered ? name : `not: ${name}`, peer };
   }));

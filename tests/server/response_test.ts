@@ -1,16 +1,10 @@
-// What an answer looks like on the wire: one write, one header block, a body
-// that is as long as it says, and none where there must be none.
+// What an answer looks like on the wire: a ready one leaves in one write with
+// its length, a flushed one as it is written.
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { Running } from "../support/running.ts";
 import type { Service } from "../support/running.ts";
-import {
-  concatLarge,
-  END,
-  request,
-  response as whole,
-  STDOUT,
-} from "../support/wire.ts";
+import { END, request, response as whole, STDOUT } from "../support/wire.ts";
 
 const HTML = "Content-Type: text/html; charset=utf-8";
 
@@ -219,205 +213,22 @@ Deno.test("begin() and flush() send the header block by itself", async () => {
   assertEquals((await peer.answer()).text, "late");
 });
 
-/** Answers that carry no body, whatever is written. */
-const BODILESS: [
-  name: string,
-  method: string,
-  status: number,
-  header: string,
-][] = [
-  ["HEAD", "HEAD", 200, "Content-Length: 5"],
-  ["HEAD of a 404", "HEAD", 404, "Content-Length: 5"],
-  ["204", "GET", 204, ""],
-  ["205", "GET", 205, ""],
-  ["304", "GET", 304, ""],
-  ["204 to HEAD", "HEAD", 204, ""],
-];
-
-for (const [name, method, status, header] of BODILESS) {
-  const params = { REQUEST_METHOD: method };
-  const writers: [string, Service][] = [
-    ["a string", (_, response) => void response.write("Hello")],
-    [
-      "bytes in pieces",
-      (_, response) => {
-        response.write(new Uint8Array(2));
-        response.write(new Uint8Array(3));
-      },
-    ],
-    [
-      "and flushes",
-      async (_, response) => {
-        response.write("Hel");
-        await response.flush();
-        response.write("lo");
-        await response.flush();
-      },
-    ],
-  ];
-  for (const [how, write] of writers) {
-    Deno.test(`${name} carries no body byte where the service writes ${how}`, async () => {
-      await using host = new Running((request, response) => {
-        response.status = status;
-        return write(request, response);
-      });
-      using peer = await host.connect();
-      const answer = await peer.ask(request({ params }));
-
-      assertEquals(answer.body.length, 0);
-      assertEquals(answer.status, status);
-      const lengths = answer.lines.filter((l) => l.startsWith("Content-L"));
-      const isTold = header !== "" && how !== "and flushes";
-      assertEquals(lengths, isTold ? [header] : []);
-      assertEquals(answer.protocolStatus, 0);
-    });
-  }
-}
-
-Deno.test("HEAD keeps the Content-Length that the application set", async () => {
-  await using host = new Running((_, response) => {
-    response.headers.set("Content-Length", "123456");
-  });
-  using peer = await host.connect();
-  const params = { REQUEST_METHOD: "HEAD" };
-  const answer = await peer.ask(request({ params }));
-  assertEquals(answer.headers["content-length"], "123456");
-  assertEquals(answer.body.length, 0);
-  assertEquals(host.logged, []);
-});
-
-for (const status of [204, 205]) {
-  Deno.test(`${status} announces no body even where the application set a Content-Length`, async () => {
-    await using host = new Running((_, response) => {
-      response.status = status;
-      response.headers.set("Content-Length", "5");
-      response.write("Hello");
-    });
-    using peer = await host.connect();
-    const answer = await peer.ask(request());
-    assertEquals(answer.body.length, 0);
-    assertEquals(answer.headers["content-length"] ?? "0", "0");
-  });
-}
-
-Deno.test("a body longer than its Content-Length is cut off, and logged", async () => {
-  await using host = new Running((_, response) => {
-    response.headers.set("Content-Length", "5");
-    response.write("Hel");
-    response.write("lo World!");
-    response.write("more");
-  });
-  using peer = await host.connect();
-  const answer = await peer.ask(request());
-  assertEquals(answer.text, "Hello");
-  assertEquals(answer.headers["content-length"], "5");
-  assertStringIncludes(
-    host.logged.join("\n") + answer.stderr,
-    "longer than its Content-Length of 5",
-  );
-});
-
-Deno.test("a body shorter than its Content-Length never looks whole", async () => {
-  await using host = new Running((_, response) => {
-    response.headers.set("Content-Length", "50");
-    response.write("Hello");
+Deno.test("an event stream leaves with every write", async () => {
+  let goOn = () => {};
+  await using host = new Running(async (_, response) => {
+    response.headers.set("Content-Type", "text/event-stream");
+    for (let i = 1; i <= 3; i++) {
+      response.write(`data: ${i}\n\n`);
+      await new Promise<void>((resolve) => goOn = resolve);
+    }
   });
   using peer = await host.connect();
   await peer.send(request());
-  const records = await peer.toEnd();
-  assertEquals(records.filter(({ type }) => type === END), []);
-  assertStringIncludes(host.logged.join(), "shorter than its Content-Length");
-  using next = await host.connect();
-  await next.send(request());
-  assertEquals((await next.toEnd()).filter(({ type }) => type === END), []);
-});
-
-Deno.test("a body shorter than its Content-Length ends with an application status where others are in flight", async () => {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  await using host = new Running(async (request, response) => {
-    if (request.param("REQUEST_URI") === "/other") {
-      await promise;
-      response.write("whole");
-      return;
-    }
-    response.headers.set("Content-Length", "50");
-    response.write("Hello");
-    await response.flush();
-  });
-  using peer = await host.connect();
-  await peer.send(request({ id: 2, params: { REQUEST_URI: "/other" } }));
-  await peer.send(request({ id: 1 }));
-  const short = await peer.answer(1);
-  assertEquals(short.text, "Hello");
-  assertEquals(short.appStatus === 0, false);
-  resolve();
-  const other = await peer.answer(2);
-  assertEquals([other.text, other.appStatus], ["whole", 0]);
-});
-
-/** Ways to write a long body. */
-const LONG: [
-  name: string,
-  write: (response: Parameters<Service>[1], body: Uint8Array) => unknown,
-][] = [
-  ["as one array", (response, body) => response.write(body)],
-  [
-    "as one string",
-    (response, body) => response.write(new TextDecoder().decode(body)),
-  ],
-  [
-    "in pieces, awaited",
-    async (response, body) => {
-      for (let at = 0; at < body.length; at += 10_007) {
-        await response.write(body.subarray(at, at + 10_007));
-      }
-    },
-  ],
-  [
-    "in pieces, not awaited",
-    (response, body) => {
-      for (let at = 0; at < body.length; at += 40_009) {
-        response.write(body.subarray(at, at + 40_009));
-      }
-    },
-  ],
-  [
-    "through the stream",
-    async (response, body) => {
-      await new Blob([body.slice()]).stream().pipeTo(response.writable);
-    },
-  ],
-];
-
-for (const length of [1_000_000, 20_000_000]) {
-  for (const [name, write] of LONG) {
-    Deno.test(`a response of ${length} bytes arrives whole, written ${name}`, async () => {
-      // ASCII, and every piece of it different from the next.
-      const body = new Uint8Array(length);
-      for (let i = 0; i < length; i++) body[i] = 33 + i % 89;
-      await using host = new Running(async (_, response) => {
-        await write(response, body);
-      });
-      using peer = await host.connect();
-      await peer.send(request());
-      await peer.until((record) => record.type === END);
-      const records = peer.take();
-      const stdout = records.filter(({ type }) => type === STDOUT);
-      assertEquals(records.length, stdout.length + 1);
-      assertEquals(stdout.at(-1)!.content.length, 0);
-      const empty = stdout.filter(({ content }) => content.length === 0);
-      assertEquals(empty.length, 1);
-      const all = concatLarge(stdout.map(({ content }) => content));
-      const head = all.length - length;
-      assertEquals(
-        new TextDecoder().decode(all.subarray(0, head)).endsWith(
-          "Status: 200 OK\r\n\r\n",
-        ),
-        true,
-      );
-      let same = 0;
-      while (same < length && all[head + same] === body[same]) same++;
-      assertEquals(same, length);
-    });
+  for (let i = 1; i <= 3; i++) {
+    await peer.until(({ content }) =>
+      new TextDecoder().decode(content).includes(`data: ${i}\n\n`)
+    );
+    goOn();
   }
-}
+  assertEquals((await peer.answer()).text, "data: 1\n\ndata: 2\n\ndata: 3\n\n");
+});

@@ -1,7 +1,7 @@
 // Responder, Authorizer, Filter (FastCGI 1.0, section 6), and any other role.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Running } from "../support/running.ts";
+import { gate, Running } from "../support/running.ts";
 import type { RunningOptions, Service } from "../support/running.ts";
 import {
   begin,
@@ -263,6 +263,23 @@ Deno.test("a Filter's file that ends early makes reading it fail", async () => {
     stream(PARAMS, 1, pairs({ ...GET, ...FILTER_PARAMS, CONTENT_LENGTH: "0" })),
     stream(DATA, 1, "Hello"),
   );
+  assertEquals((await peer.answer()).status, 400);
+});
+
+Deno.test("a Filter's file that ends before its first byte fails, also where it is read only later", async () => {
+  const { promise, resolve } = gate();
+  await using host = new Running(async (request, response) => {
+    await promise;
+    await filter(request, response);
+  });
+  using peer = await host.connect();
+  await peer.send(
+    begin(1, { role: 3 }),
+    stream(PARAMS, 1, pairs({ ...GET, ...FILTER_PARAMS, CONTENT_LENGTH: "0" })),
+    record(DATA, 1),
+  );
+  await host.goOn(5);
+  resolve();
   assertEquals((await peer.answer()).status, 400);
 });
 

@@ -64,6 +64,16 @@ export class OutputBuffer {
     return this.#view;
   }
 
+  /**
+   * Forgets the first bytes, and moves the others to the front.
+   *
+   * @param length How many have been sent.
+   */
+  discard(length: number): void {
+    this.bytes.copyWithin(0, length, this.length);
+    this.length -= length;
+  }
+
   /** Forgets what is written, and gives memory it has grown by back. */
   clear(): void {
     this.length = 0;

@@ -42,8 +42,11 @@ export interface ConnectionOwner extends WriterSupplies, DispatcherOwner {
 const FIRST_INPUT = 2 * 1024;
 /** What it grows to where requests fill it. */
 const OWN_INPUT = 8 * 1024;
-/** The read buffer lent to one that brings more. */
-export const LARGE_INPUT = 64 * 1024;
+/**
+ * The read buffer lent to one that brings more: as much as the system holds of
+ * a Unix socket. With 64 KiB an upload takes four times the reads.
+ */
+export const LARGE_INPUT = 256 * 1024;
 /** Input dropped after the last answer before the connection is shut. */
 const CLOSE_BYTES = 16 * 1024 * 1024;
 
@@ -207,9 +210,11 @@ export class Connection implements DispatcherHost, WriterHandler {
 
   /** The buffer was too small: the next is larger. */
   #growInput(): void {
+    if (this.#largeInput !== null) return;
+    this.#largeInput = this.#owner.largeInputs.take();
     if (this.#ownInput.length < OWN_INPUT) {
       this.#ownInput = new Uint8Array(this.#ownInput.length * 2);
-    } else this.#largeInput ??= this.#owner.largeInputs.take();
+    }
   }
 
   #returnInput(): void {

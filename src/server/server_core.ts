@@ -68,8 +68,8 @@ export class ServerCore implements ConnectionOwner {
   );
   readonly largeInputs: Pool<Uint8Array> = new Pool(
     () => new Uint8Array(LARGE_INPUT),
-    256,
     64,
+    16,
   );
 
   /**

@@ -102,7 +102,7 @@ export class Writer {
   /** Encodes what is ready, and writes it unless a write is under way. */
   flush(): void {
     if (this.#writing !== null || this.#isClosed) return;
-    if (this.#ready.length > 0) this.#encode();
+    if (this.#ready.length > 0) this.#fill();
     const out = this.#out;
     if (out === null || out.length === 0) {
       this.#handler.written();
@@ -115,14 +115,18 @@ export class Writer {
     this.#write(out);
   }
 
-  #encode(): void {
-    const ready = this.#ready;
-    let limit = SMALL_OUTPUT;
-    if (ready[0]!.output.queued > SMALL_OUTPUT / 2 && this.#out === null) {
+  #fill(): void {
+    if (
+      this.#out === null && this.#ready[0]!.output.queued > SMALL_OUTPUT / 2
+    ) {
       this.#out = this.#supplies.largeOutputs.take();
-      if (this.#out !== null) limit = LARGE_OUTPUT;
     }
-    const out = this.output;
+    this.#encode(this.output);
+  }
+
+  #encode(out: OutputBuffer): void {
+    const ready = this.#ready;
+    const limit = out.capacity;
     while (ready.length > 0 && out.length < limit) {
       const exchange = ready.shift()!;
       exchange.isScheduled = false;
@@ -157,6 +161,13 @@ export class Writer {
     if (this.#written < out.length && !this.#isClosed) {
       this.#supplies.clock.arm();
       this.progressAt = this.#supplies.clock.now;
+      if (this.#ready.length > 0 && out.capacity === LARGE_OUTPUT) {
+        // Topped up, for the system takes as much as it is offered: two thirds
+        // of the writes.
+        out.discard(this.#written);
+        this.#written = 0;
+        this.#encode(out);
+      }
       this.#write(out);
       return;
     }

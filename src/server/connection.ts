@@ -274,6 +274,7 @@ export class Connection implements DispatcherHost, WriterHandler {
       this.#closesWhenIdle = true;
     }
     this.activeAt = this.now;
+    exchange.dropParams(this.#owner.keptParams);
     exchange.ended();
     if (this.endedAt > 0) this.wakeUp();
   }

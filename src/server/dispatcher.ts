@@ -13,6 +13,7 @@ import type { Clock } from "./clock.ts";
 import { Exchange } from "./exchange.ts";
 import type { ExchangeHost } from "./exchange.ts";
 import type { Gate } from "./gate.ts";
+import type { Pool } from "./pool.ts";
 import { refuseExchange, writeRefusal, writeValues } from "./replies.ts";
 import type { Writer } from "./writer.ts";
 
@@ -22,6 +23,8 @@ export interface DispatcherOwner {
   readonly limits: Limits;
   /** The server's clock. */
   readonly clock: Clock;
+  /** Buffers for the parameters of requests that go on: KEPT_PARAMS bytes. */
+  readonly keptParams: Pool<Uint8Array>;
   /** Lets requests through. */
   readonly gate: Gate;
   /** Runs the application for a request. Never throws. */
@@ -81,8 +84,9 @@ export class Dispatcher implements MultiplexerHandler<Exchange> {
     exchange.setParams(buffer, start, end);
     exchange.output.hasNoBody = exchange.isHead;
     if (this.#owner.gate.admit(exchange, buffer)) this.#owner.serve(exchange);
-    if (exchange.output.isFinished) exchange.dropParams();
-    else exchange.keepParams();
+    const { keptParams } = this.#owner;
+    if (exchange.output.isFinished) exchange.dropParams(keptParams);
+    else exchange.keepParams(keptParams);
   }
 
   input(

@@ -9,6 +9,10 @@ import {
   findPair,
 } from "../protocol/pairs.ts";
 import type { Span } from "../protocol/pairs.ts";
+import type { Pool } from "./pool.ts";
+
+/** The bytes of a buffer that parameters are kept in; larger ones get their own. */
+export const KEPT_PARAMS = 4 * 1024;
 
 const EMPTY = new Uint8Array(0);
 
@@ -21,6 +25,7 @@ export class RequestParams extends ActiveRequest {
   #start = 0;
   #end = 0;
   #isReadable = false;
+  #isLent = false;
   /** Whether the method is HEAD. */
   isHead = false;
 
@@ -47,16 +52,34 @@ export class RequestParams extends ActiveRequest {
       buffer[at + 1] === 69 && buffer[at + 2] === 65 && buffer[at + 3] === 68;
   }
 
-  /** Copies the parameters out of the reused buffer. */
-  keepParams(): void {
+  /**
+   * Copies the parameters out of the reused buffer.
+   *
+   * @param pool Where a buffer is lent from, which is cheaper than a new one.
+   */
+  keepParams(pool: Pool<Uint8Array>): void {
     if (!this.#isReadable) return;
-    this.#buffer = this.#buffer.slice(this.#start, this.#end);
-    this.#end -= this.#start;
+    const length = this.#end - this.#start;
+    const lent = length <= KEPT_PARAMS ? pool.take() : null;
+    if (lent === null) {
+      this.#buffer = this.#buffer.slice(this.#start, this.#end);
+    } else {
+      lent.set(this.#buffer.subarray(this.#start, this.#end));
+      this.#buffer = lent;
+      this.#isLent = true;
+    }
     this.#start = 0;
+    this.#end = length;
   }
 
-  /** The buffer of the parameters is about to be reused: they are gone. */
-  dropParams(): void {
+  /**
+   * The parameters' buffer is to be reused: they are gone.
+   *
+   * @param pool Where a lent buffer goes back to.
+   */
+  dropParams(pool: Pool<Uint8Array>): void {
+    if (this.#isLent) pool.give(this.#buffer);
+    this.#isLent = false;
     this.#isReadable = false;
     this.#buffer = EMPTY;
   }

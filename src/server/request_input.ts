@@ -112,10 +112,14 @@ export abstract class RequestInput extends RequestParams {
     const isData = ended === Phase.DATA;
     const came = isData ? this.dataReceived : this.received;
     const announced = isData ? this.dataLength : this.contentLength;
-    const input = isData ? this.data : this.#input;
-    if (came >= announced) input?.end();
-    else {
-      (input ?? this.input).fail(
+    if (came >= announced) {
+      (isData ? this.#data : this.#input)?.end();
+    } else {
+      // Made here, it would be taken for one that has ended well.
+      const input = isData
+        ? this.#data ??= new Input(this.#host)
+        : this.#input ??= new Input(this.#host);
+      input.fail(
         new ProtocolError(
           "BODY_TRUNCATED",
           `The input of request ${this.id} ended after ${came} of ${announced} bytes`,

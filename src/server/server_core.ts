@@ -14,6 +14,7 @@ import { Connection, LARGE_INPUT } from "./connection.ts";
 import type { ConnectionOwner } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { Gate } from "./gate.ts";
+import { KEPT_PARAMS } from "./params.ts";
 import { Pool } from "./pool.ts";
 import { CLOSE_TIMEOUT_MS, HALF_CLOSE_GRACE_MS, sweep } from "./time_outs.ts";
 import type { Transport, TransportListener } from "./transport.ts";
@@ -65,6 +66,11 @@ export class ServerCore implements ConnectionOwner {
     () => new OutputBuffer(LARGE_OUTPUT),
     64,
     8,
+  );
+  readonly keptParams: Pool<Uint8Array> = new Pool(
+    () => new Uint8Array(KEPT_PARAMS),
+    Infinity,
+    256,
   );
   readonly largeInputs: Pool<Uint8Array> = new Pool(
     () => new Uint8Array(LARGE_INPUT),

@@ -338,7 +338,7 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
     }
     request.received += length;
     this.#handler.input(request, buffer, start, start + length);
-    if (request.received === contentLength && request.phase === Phase.STDIN) {
+    if (request.received === contentLength) {
       this.#stdinComplete(request);
       this.#handler.inputEnd(request, Phase.STDIN);
     }
@@ -362,7 +362,6 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
       this.#handler.input(request, buffer, start, start + length);
       if (request.dataReceived !== dataLength) return;
     }
-    if (request.phase !== Phase.DATA) return;
     request.phase = Phase.COMPLETE;
     this.#handler.inputEnd(request, Phase.DATA);
   }

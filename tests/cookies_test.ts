@@ -12,6 +12,7 @@ const READ: [header: string, cookies: Record<string, string>][] = [
   ["a=1;b=2;  c=3 ;", { a: "1", b: "2", c: "3" }],
   [" a = 1 ", { a: "1" }],
   ["a=", { a: "" }],
+  ["=1; a=2", { "": "1", a: "2" }],
   ["a", {}],
   [";;; a=1", { a: "1" }],
   ["a=b=c", { a: "b=c" }],

@@ -48,7 +48,7 @@ function find(bytes: Uint8Array, name: string): string | null {
   const around = concatLarge([hex("8041"), bytes, hex("01014142")]);
   const span = { start: 0, end: 0 };
   const isFound = findPair(around, 2, 2 + bytes.length, name, span);
-  assertEquals(isFound, span.start >= 0);
+  if (!isFound) assertEquals(span, { start: -1, end: -1 });
   return isFound ? decodeUtf8(around, span.start, span.end) : null;
 }
 
@@ -87,6 +87,10 @@ Deno.test("encodePairs() writes lengths of one and of four bytes", () => {
     const request = scan(asValue);
     assert(request.isWellFormed);
     assertEquals(find(asValue, "")?.length, length);
+    assert(scan(asName).isWellFormed);
+    assertEquals(find(asName, text), "");
+    assert(decode(asName)[0]![0] === text);
+    assert(decode(asValue)[0]![1] === text);
   }
 });
 
@@ -121,6 +125,29 @@ Deno.test("scanParams() finds what every request is asked for", () => {
   assertEquals([found.contentLength, found.dataLength], [12, 7]);
   assertEquals(decodeUtf8(bytes, found.methodStart, found.methodEnd), "POST");
   assertEquals(decodeUtf8(bytes, found.hostStart, found.hostEnd), "second");
+});
+
+Deno.test("scanParams() says -1 for a length that is none", () => {
+  for (const value of ["", "-1", "1x", "x", " 1", "9007199254740992"]) {
+    const found = scan(
+      pairs({ CONTENT_LENGTH: value, FCGI_DATA_LENGTH: value }),
+    );
+    assertEquals([found.contentLength, found.dataLength], [-1, -1], value);
+  }
+});
+
+Deno.test("scanParams(), findPair() and decodePairs() read lengths of every byte", () => {
+  const [name, value] = ["n".repeat(0x01_02_03), "v".repeat(0x01_00_02_03)];
+  const long: [string, string][] = [[name, ""], ["", value], ["B", "1"]];
+  const bytes = pairs(long);
+  assert(scan(bytes).isWellFormed);
+  assertEquals(scan(bytes.subarray(0, -1)).isWellFormed, false);
+  assertEquals(find(bytes, "B"), "1");
+  assertEquals(find(bytes, "")?.length, value.length);
+  assertEquals(find(bytes, name), "");
+  const found = decode(bytes);
+  assert(found.every(([n, v], i) => n === long[i]![0] && v === long[i]![1]));
+  assertEquals(found.length, long.length);
 });
 
 Deno.test("scanParams() writes every field when the stream is empty", () => {

@@ -136,6 +136,7 @@ const hosts: UrlVector[] = ([
     { SERVER_NAME: "b.test", SERVER_PORT: "80", HTTPS: "on" },
     "https://b.test:80/",
   ],
+  [{ SERVER_NAME: "b.test", SERVER_PORT: "8" }, "http://b.test:8/"],
   [{ SERVER_NAME: "b.test", SERVER_PORT: "" }, "http://b.test/"],
   [{ SERVER_NAME: "b.test", SERVER_PORT: "x" }, "http://b.test/"],
   [{ SERVER_NAME: "b.test", SERVER_PORT: "65535" }, "http://b.test:65535/"],

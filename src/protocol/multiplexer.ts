@@ -87,10 +87,10 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
     return this.#count;
   }
 
-  /** Every request in flight. */
+  /** Every request in flight; they may be ended while they are walked. */
   *requests(): Generator<R> {
     if (this.#sole !== null) yield this.#sole;
-    if (this.#others !== null) yield* [...this.#others.values()];
+    if (this.#others !== null) yield* this.#others.values();
   }
 
   /**

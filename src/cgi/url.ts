@@ -49,7 +49,7 @@ export function requestUrl(read: ReadVariable, mount: string): URL {
   }
   if (!target.startsWith("/")) target = "/" + target;
   const url = URL.parse(`${scheme}://${requestHost(read, scheme)}${target}`);
-  // SERVER_NAME is the web server's own word and may be anything.
+  // Both names are hosts, where HTTP_HOST was checked as it should be.
   return url ?? new URL(`${scheme}://localhost${target}`);
 }
 

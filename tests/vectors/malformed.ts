@@ -89,6 +89,23 @@ const limits: Vector[] = [
       "end 1 stdin 3",
     ],
   })),
+  {
+    name: "uses nothing of parameters whose second record is beyond the limit",
+    bytes: concatLarge([
+      begin(),
+      record(PARAMS, 1, pairs({ CONTENT_LENGTH: "0" })),
+      record(PARAMS, 1, PAIR),
+      record(PARAMS, 1),
+      stream(STDIN, 1, "abc"),
+    ]),
+    setup: { maxParamsBytes: PAIR.length },
+    events: [
+      "begin 1 role 1 keep",
+      "request 1 refused params_too_large stdin",
+      "input 1 stdin abc",
+      "end 1 stdin 3",
+    ],
+  },
   // The parameters of a request that is refused anyway, beyond the limit, were
   // once gathered in a buffer of the limit: a RangeError.
   {

@@ -123,6 +123,8 @@ const hosts: UrlVector[] = ([
   [{ HTTP_HOST: "a.test." }, "http://a.test./"],
   [{}, "http://localhost/"],
   [{ HTTP_HOST: "" }, "http://localhost/"],
+  // Refused before; should it not be, there is a URL all the same.
+  [{ HTTP_HOST: "a b", SERVER_NAME: "b.test" }, "http://localhost/"],
   [{ HTTP_HOST: "", SERVER_NAME: "", SERVER_PORT: "81" }, "http://localhost/"],
   [{ SERVER_NAME: "b.test" }, "http://b.test/"],
   [{ SERVER_NAME: "b.test", SERVER_PORT: "80" }, "http://b.test/"],

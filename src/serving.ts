@@ -111,14 +111,23 @@ export class Serving {
       this.#fail(error, exchange, transaction);
       return;
     }
-    if (!isPromise(served)) transaction.response.finish();
+    if (!isPromise(served)) this.#finish(exchange, transaction);
     else {
       served.then(
-        () => transaction.response.finish(),
+        () => this.#finish(exchange, transaction),
         (error) => this.#fail(error, exchange, transaction),
       );
     }
   };
+
+  #finish(exchange: Exchange, transaction: Transaction): void {
+    try {
+      transaction.response.finish();
+    } catch (error) {
+      // What begins only now, a header that is too long, fails only now.
+      this.#fail(error, exchange, transaction);
+    }
+  }
 
   readonly #service = ({ request, response }: Transaction) =>
     this.#app.service(request, response);

@@ -74,6 +74,8 @@ export class Connection implements DispatcherHost, WriterHandler {
   #wake: PromiseWithResolvers<void> | null = null;
   /** The clock's time of the last byte read, or of the last answer. */
   activeAt = 0;
+  /** The clock's time since which a record has come in part, 0 if none has. */
+  midRecordAt = 0;
   /** The clock's time since which it is closing, 0 before. */
   closingAt = 0;
   /** The clock's time when the other end closed its writing side, 0 before. */
@@ -104,9 +106,9 @@ export class Connection implements DispatcherHost, WriterHandler {
     return this.#transport.remoteAddr;
   }
 
-  /** Whether a record has come in part. */
-  get isMidRecord(): boolean {
-    return !this.#parser.isAtBoundary;
+  /** Whether {@linkcode Connection.probe} tells if the other end is gone. */
+  get isProbed(): boolean {
+    return this.remoteAddr?.transport === "unix";
   }
 
   /** Lets the connection keep the process running, or not. */
@@ -164,11 +166,13 @@ export class Connection implements DispatcherHost, WriterHandler {
       return;
     }
     this.#isParsing = false;
-    this.activeAt = this.#owner.clock.now;
     this.writer.flush();
-    if (this.multiplexer.count > 0 || !this.#parser.isAtBoundary) {
-      this.#owner.clock.arm();
-    } else this.#closeIfDone();
+    const { isAtBoundary } = this.#parser;
+    if (this.multiplexer.count > 0 || !isAtBoundary) this.#owner.clock.arm();
+    else this.#closeIfDone();
+    this.activeAt = this.now;
+    if (isAtBoundary) this.midRecordAt = 0;
+    else if (this.midRecordAt === 0) this.midRecordAt = this.now;
   }
 
   #break(error: unknown, first: number): void {

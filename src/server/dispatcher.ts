@@ -77,13 +77,12 @@ export class Dispatcher implements MultiplexerHandler<Exchange> {
     start: number,
     end: number,
   ): void {
-    if (exchange.refusal !== null) {
-      refuseExchange(exchange, exchange.refusal);
-      return;
-    }
     exchange.setParams(buffer, start, end);
     exchange.output.hasNoBody = exchange.isHead;
-    if (this.#owner.gate.admit(exchange, buffer)) this.#owner.serve(exchange);
+    if (exchange.refusal !== null) refuseExchange(exchange, exchange.refusal);
+    else if (this.#owner.gate.admit(exchange, buffer)) {
+      this.#owner.serve(exchange);
+    }
     const { keptParams } = this.#owner;
     if (exchange.output.isFinished) exchange.dropParams(keptParams);
     else exchange.keepParams(keptParams);

@@ -6,6 +6,7 @@ import { HeaderBlock } from "../cgi/header_block.ts";
 import { reasonPhrase } from "../cgi/status.ts";
 import { AbortedError } from "../errors.ts";
 import type { LimitError } from "../errors.ts";
+import { MAX_CONTENT_LENGTH } from "../protocol/constants.ts";
 import type { ProtocolStatus } from "../protocol/constants.ts";
 import type { Phase } from "../protocol/multiplexer.ts";
 import { HIGH_WATER, Output } from "./output.ts";
@@ -164,9 +165,15 @@ export class Exchange extends RequestInput {
    *
    * @param head The block.
    * @param hasNoBody Whether the status has none.
+   * @throws {RangeError} Where the block is larger than a record.
    */
   begin(head: HeaderBlock, hasNoBody: boolean): void {
     if (!this.isOpen) return;
+    if (head.maxLength > MAX_CONTENT_LENGTH) {
+      throw new RangeError(
+        `Cannot send a header of up to ${head.maxLength} bytes: it must fit into one record of ${MAX_CONTENT_LENGTH}`,
+      );
+    }
     const { output } = this;
     output.begin(head);
     if (hasNoBody) {
@@ -249,6 +256,7 @@ export class Exchange extends RequestInput {
     if (!this.isOpen) return;
     const { output } = this;
     if (output.missing > 0) {
+      output.appStatus ||= 1;
       this.#host.report(
         `The response of request ${this.id} is ${output.missing} bytes shorter than its Content-Length of ${output.head?.contentLength}: it was broken off`,
       );
@@ -261,9 +269,18 @@ export class Exchange extends RequestInput {
     this.#host.schedule(this);
   }
 
-  /** The response broke off: it must not look whole. */
+  /**
+   * The response broke off: it must not look whole. Where nothing of it has
+   * left, it becomes a 500, for some web servers take no answer for consent.
+   */
   breakOff(): void {
     if (!this.isOpen) return;
+    if (!this.output.isHeadSent) {
+      this.output.appStatus ||= 1;
+      this.closesConnection = true;
+      this.refuse(500);
+      return;
+    }
     this.output.isFinished = true;
     this.discardInput();
     this.#host.breakOff(this);
@@ -282,13 +299,15 @@ export class Exchange extends RequestInput {
       this.breakOff();
       return;
     }
-    this.output.reset();
-    this.output.hasNoBody = this.isHead;
+    const { output } = this;
+    output.reset();
+    output.hasNoBody = this.isHead;
     this.begin(
       new HeaderBlock(status, "", [["content-type", PLAIN]]),
       false,
     );
-    this.output.push(`${status} ${message}\n`);
+    // Without a method it may be HEAD, which must not get a byte.
+    if (this.isMethodKnown) output.push(`${status} ${message}\n`);
     this.finish();
   }
 

@@ -17,6 +17,9 @@ interface Waiter {
 
 const EMPTY = new Uint8Array(0);
 
+/** Up to here pieces that wait are joined. */
+const JOINED_LENGTH = 16 * 1024;
+
 /** Up to here what is announced is believed, and made room for at once. */
 const TRUSTED_LENGTH = 4 * 1024 * 1024;
 
@@ -69,15 +72,37 @@ export class Input {
       this.#owner.inputAwaited(this);
       return;
     }
-    const chunk = buffer.slice(start, end);
     const waiter = this.#waiter;
     if (waiter !== null) {
       this.#waiter = null;
-      waiter.resolve(chunk);
+      waiter.resolve(buffer.slice(start, end));
       return;
     }
-    this.#chunks.push(chunk);
-    this.buffered += chunk.length;
+    this.buffered += end - start;
+    if (!this.#join(buffer, start, end)) {
+      this.#chunks.push(buffer.slice(start, end));
+    }
+  }
+
+  /**
+   * Adds a small piece to the last, where that is small too: a body in records
+   * of one byte would otherwise take 200 times its size.
+   */
+  #join(buffer: Uint8Array, start: number, end: number): boolean {
+    const last = this.#chunks.at(-1);
+    if (last === undefined) return false;
+    const length = last.length + (end - start);
+    if (length > JOINED_LENGTH) return false;
+    let room = last.buffer;
+    if (length > room.byteLength) {
+      const grown = new Uint8Array(length * 2);
+      grown.set(last);
+      room = grown.buffer;
+    }
+    const joined = new Uint8Array(room, 0, length);
+    joined.set(buffer.subarray(start, end), last.length);
+    this.#chunks[this.#chunks.length - 1] = joined;
+    return true;
   }
 
   /** All has come. */

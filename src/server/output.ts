@@ -30,7 +30,7 @@ const ERROR_LOG_LIMIT = 256 * 1024;
 /** Bytes of a record that are worth its header. */
 const LEAST_ROOM = 1024;
 
-/** Characters of a body that surely fit into one record with the header. */
+/** Characters of a body, and bytes of a header, that surely fit one record. */
 const WHOLE_LIMIT = 10 * 1024;
 
 /** What ends a stream and a request, with nothing in them. */
@@ -219,7 +219,8 @@ export class Output {
       if (this.#head === null) return "idle";
       if (
         this.isFinished && !this.hasNoBody && this.#errors.length === 0 &&
-        this.#chunks.length === 0 && this.queued <= WHOLE_LIMIT
+        this.#chunks.length === 0 && this.queued <= WHOLE_LIMIT &&
+        this.#head.maxLength <= WHOLE_LIMIT
       ) {
         return this.#whole(out, mayEnd);
       }

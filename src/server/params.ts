@@ -29,6 +29,11 @@ export class RequestParams extends ActiveRequest {
   /** Whether the method is HEAD. */
   isHead = false;
 
+  /** Whether there is a method, so that it is known whether it is HEAD. */
+  get isMethodKnown(): boolean {
+    return this.methodEnd > this.methodStart;
+  }
+
   /** Whether the parameters are complete. */
   get hasParams(): boolean {
     return this.phase !== Phase.PARAMS;

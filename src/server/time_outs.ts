@@ -21,8 +21,9 @@ export const DRAIN_TIMEOUT_MS = 30_000;
 export const CLOSE_TIMEOUT_MS = 2_000;
 
 /**
- * Milliseconds after which a client that has closed its writing side over TCP
- * is taken for gone: the signal fires, but an answer would still be sent.
+ * Milliseconds after which a client that has closed its writing side is taken
+ * for gone, where that cannot be found out: the signal fires, but an answer
+ * would still be sent.
  */
 export const HALF_CLOSE_GRACE_MS = 1_000;
 
@@ -62,8 +63,8 @@ export function sweep(connection: Connection, clock: Clock): boolean {
     return true;
   }
   if (
-    connection.isMidRecord &&
-    clock.isOver(connection.activeAt, limits.paramsTimeoutMs)
+    connection.midRecordAt > 0 &&
+    clock.isOver(connection.midRecordAt, limits.paramsTimeoutMs)
   ) {
     connection.closePolitely();
     return true;
@@ -72,7 +73,7 @@ export function sweep(connection: Connection, clock: Clock): boolean {
     connection.closePolitely();
     return true;
   }
-  return writer.isWriting || connection.isMidRecord ||
+  return writer.isWriting || connection.midRecordAt > 0 ||
     limits.idleTimeoutMs !== Infinity;
 }
 
@@ -82,7 +83,7 @@ function sweepExchange(
   clock: Clock,
 ): void {
   const { limits } = connection;
-  if (exchange.phase === Phase.PARAMS) {
+  if (exchange.phase === Phase.PARAMS && !exchange.output.isFinished) {
     if (clock.isOver(exchange.beganAt, limits.paramsTimeoutMs)) {
       exchange.log(
         `Refused a request with 408: its parameters did not end within ${limits.paramsTimeoutMs} ms (paramsTimeoutMs)`,
@@ -113,7 +114,7 @@ function sweepExchange(
     return;
   }
   if (
-    connection.endedAt > 0 &&
+    connection.endedAt > 0 && !connection.isProbed &&
     clock.isOver(connection.endedAt, HALF_CLOSE_GRACE_MS)
   ) exchange.hint(connection.lost());
   const { awaited } = exchange;

@@ -111,6 +111,7 @@ export class Writer {
     this.#out = null;
     this.#writing = out;
     this.#written = 0;
+    this.#supplies.clock.arm();
     this.progressAt = this.#supplies.clock.now;
     this.#write(out);
   }

@@ -52,7 +52,16 @@ export class HttpFront {
     this.#client = new FastCGIClient(pipe);
     try {
       this.#http = Deno.serve(
-        { ...address, onListen() {} },
+        {
+          ...address,
+          onListen() {},
+          onError(error) {
+            // Of the body of a response that is under way: the client sees
+            // that it is not whole, and nothing of the one made here.
+            console.error(`smisk: Broke off a response: ${messageOf(error)}`);
+            return new Response(null, { status: 502 });
+          },
+        },
         (request, info) => this.#answer(request, info.remoteAddr),
       );
     } catch (error) {
@@ -107,7 +116,7 @@ export class HttpFront {
     } catch (error) {
       console.error(
         `smisk: Cannot answer ${request.method} ${request.url}: ${
-          error instanceof Error ? error.message : error
+          messageOf(error)
         }`,
       );
       const isOverloaded = error instanceof FastCgiError &&
@@ -123,6 +132,10 @@ export class HttpFront {
       );
     }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Waits for a promise, so long and no longer. */

@@ -134,7 +134,7 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
       lines.push(`Listening for HTTP on ${front.url}`);
     }
     for (const signal of SIGNALS) Deno.addSignalListener(signal, stop);
-    console.log(lines.join("\n"));
+    tell(lines.join("\n"));
     await Promise.all(servers.map((server) => server.finished));
     return isForced;
   } catch (error) {
@@ -143,6 +143,15 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
   } finally {
     await front?.close(isForced);
     for (const signal of SIGNALS) Deno.removeSignalListener(signal, stop);
+  }
+}
+
+/** Prints; that nobody listens, or a disk is full, is no reason to stop. */
+function tell(text: string): void {
+  try {
+    console.log(text);
+  } catch {
+    // As said.
   }
 }
 
@@ -175,13 +184,13 @@ function checkUse(plan: Plan, hasUnix: boolean, hasTcp: boolean): void {
   if (plan.mode !== null && !hasUnix) {
     throw new StartError(
       "BAD_ARGUMENT",
-      "--mode is for a Unix socket, and none is listened on: add --bind /path/to.sock",
+      "--mode is for a Unix socket that is made here, and none is: add --bind /path/to.sock",
     );
   }
   if (plan.allow.length > 0 && !hasTcp) {
     throw new StartError(
       "BAD_ARGUMENT",
-      "--allow is for TCP, and only a Unix socket is listened on: use --mode",
+      "--allow is for TCP, and there are Unix sockets alone: --mode is theirs",
     );
   }
 }

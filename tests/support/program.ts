@@ -20,6 +20,10 @@ export class Program implements AsyncDisposable {
   #isSilent = false;
   /** What it said so far, both outputs together. */
   readonly lines: string[] = [];
+  /** What it said on the standard output. */
+  readonly output: string[] = [];
+  /** What it said on the error output. */
+  readonly errors: string[] = [];
 
   /** Starts it. */
   constructor(command: string, { args = [], env = {} }: ProgramOptions = {}) {
@@ -32,8 +36,8 @@ export class Program implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     this.#reading = Promise.all([
-      this.#read(this.#child.stdout),
-      this.#read(this.#child.stderr),
+      this.#read(this.#child.stdout, this.output),
+      this.#read(this.#child.stderr, this.errors),
     ]).finally(() => {
       this.#isSilent = true;
       this.#wake();
@@ -50,7 +54,10 @@ export class Program implements AsyncDisposable {
     return within(this.#child.status, `${this.#name} to end`);
   }
 
-  async #read(output: ReadableStream<Uint8Array>): Promise<void> {
+  async #read(
+    output: ReadableStream<Uint8Array>,
+    said: string[],
+  ): Promise<void> {
     const text = output.pipeThrough(
       new TextDecoderStream() as TransformStream<Uint8Array, string>,
     );
@@ -58,10 +65,13 @@ export class Program implements AsyncDisposable {
     for await (const chunk of text) {
       const lines = (rest + chunk).split("\n");
       rest = lines.pop()!;
+      said.push(...lines);
       this.lines.push(...lines);
       this.#wake();
     }
-    if (rest !== "") this.lines.push(rest);
+    if (rest === "") return;
+    said.push(rest);
+    this.lines.push(rest);
   }
 
   #wake(): void {
@@ -107,6 +117,13 @@ export class Program implements AsyncDisposable {
   /** Sends it a signal. */
   signal(signal: Deno.Signal): void {
     this.#child.kill(signal);
+  }
+
+  /** Waits until it has ended by itself, and said all. */
+  async end(): Promise<Deno.CommandStatus> {
+    const status = await this.status;
+    await within(this.#reading, `what ${this.#name} started to end`);
+    return status;
   }
 
   /**

@@ -4,6 +4,7 @@
 import { headerName, joinValues } from "./cgi/variables.ts";
 import { requestUrl } from "./cgi/url.ts";
 import { readCookies } from "./cookies.ts";
+import { lazyEnv } from "./lazy_env.ts";
 import { Role } from "./protocol/constants.ts";
 import type { Exchange } from "./server/exchange.ts";
 import type { Input } from "./server/input.ts";
@@ -45,15 +46,12 @@ export class ServiceRequest {
 
   /**
    * Every parameter of the web server (RFC 3875, section 4.1), as UTF-8;
-   * invalid bytes become U+FFFD. Of a repeated name the last counts.
+   * invalid bytes become U+FFFD. Of a repeated name the last counts. The
+   * object is read-only and outlives the request; it cannot be cloned, for
+   * which `{ ...env }` is a plain copy.
    */
   get env(): Readonly<Record<string, string>> {
-    if (this.#env === null) {
-      const env: Record<string, string> = Object.create(null);
-      this.#exchange.params(false, (name, value) => env[name] = value);
-      this.#env = env;
-    }
-    return this.#env;
+    return this.#env ??= lazyEnv(this.#exchange);
   }
 
   /**
@@ -77,17 +75,10 @@ export class ServiceRequest {
    * Changing it changes nothing else.
    */
   get url(): URL {
-    return this.#url ??= requestUrl((name) => this.#latin1(name), this.#mount);
-  }
-
-  /** A parameter, a character per byte. */
-  #latin1(name: string): string | null {
-    if (this.#env !== null) {
-      const value = this.#env[name];
-      if (value === undefined) return null;
-      if (/^[\0-\x7f]*$/.test(value)) return value;
-    }
-    return this.#exchange.latin1Param(name);
+    return this.#url ??= requestUrl(
+      (name) => this.#exchange.latin1Param(name),
+      this.#mount,
+    );
   }
 
   /** The query of {@linkcode ServiceRequest.url}. */

@@ -9,6 +9,7 @@ import {
   findPair,
 } from "../protocol/pairs.ts";
 import type { Span } from "../protocol/pairs.ts";
+import { PairIndex } from "../protocol/pair_index.ts";
 import type { Pool } from "./pool.ts";
 
 /** The bytes of a buffer that parameters are kept in; larger ones get their own. */
@@ -19,13 +20,16 @@ const EMPTY = new Uint8Array(0);
 /** Where a look-up puts its finding, read at once: it would be made anew. */
 const SPAN: Span = { start: -1, end: -1 };
 
+/** Whose the buffer of the parameters is. */
+const Holding = { NOTHING: 0, READ_BUFFER: 1, LENT: 2, OWN: 3 } as const;
+type Holding = typeof Holding[keyof typeof Holding];
+
 /** A request with its parameters. */
 export class RequestParams extends ActiveRequest {
   #buffer: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
-  #isReadable = false;
-  #isLent = false;
+  #holding: Holding = Holding.NOTHING;
   /** Whether the method is HEAD. */
   isHead = false;
 
@@ -51,7 +55,7 @@ export class RequestParams extends ActiveRequest {
     this.#buffer = buffer;
     this.#start = start;
     this.#end = end;
-    this.#isReadable = true;
+    this.#holding = Holding.READ_BUFFER;
     const { methodStart: at } = this;
     this.isHead = this.methodEnd - at === 4 && buffer[at] === 72 &&
       buffer[at + 1] === 69 && buffer[at + 2] === 65 && buffer[at + 3] === 68;
@@ -63,15 +67,16 @@ export class RequestParams extends ActiveRequest {
    * @param pool Where a buffer is lent from, which is cheaper than a new one.
    */
   keepParams(pool: Pool<Uint8Array>): void {
-    if (!this.#isReadable) return;
+    if (this.#holding !== Holding.READ_BUFFER) return;
     const length = this.#end - this.#start;
     const lent = length <= KEPT_PARAMS ? pool.take() : null;
     if (lent === null) {
       this.#buffer = this.#buffer.slice(this.#start, this.#end);
+      this.#holding = Holding.OWN;
     } else {
       lent.set(this.#buffer.subarray(this.#start, this.#end));
       this.#buffer = lent;
-      this.#isLent = true;
+      this.#holding = Holding.LENT;
     }
     this.#start = 0;
     this.#end = length;
@@ -83,9 +88,8 @@ export class RequestParams extends ActiveRequest {
    * @param pool Where a lent buffer goes back to.
    */
   dropParams(pool: Pool<Uint8Array>): void {
-    if (this.#isLent) pool.give(this.#buffer);
-    this.#isLent = false;
-    this.#isReadable = false;
+    if (this.#holding === Holding.LENT) pool.give(this.#buffer);
+    this.#holding = Holding.NOTHING;
     this.#buffer = EMPTY;
   }
 
@@ -133,8 +137,18 @@ export class RequestParams extends ActiveRequest {
     decodePairs(this.#buffer, this.#start, this.#end, decode, pair);
   }
 
+  /**
+   * The index of the parameters, which outlives the request.
+   *
+   * @returns The index, or null where it cannot be made.
+   */
+  indexParams(): PairIndex | null {
+    this.#checkParams();
+    return PairIndex.of(this.#buffer, this.#start, this.#end);
+  }
+
   #checkParams(): void {
-    if (this.#isReadable) return;
+    if (this.#holding !== Holding.NOTHING) return;
     throw new TypeError(
       "Cannot read a parameter of a request that has ended: read it before service() returns",
     );

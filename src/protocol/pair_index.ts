@@ -1,0 +1,95 @@
+// PairIndex: the name-value pairs of a complete stream (FastCGI 1.0, section
+// 3.4), kept beyond the buffer they came in.
+
+import { knownName } from "./known_names.ts";
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/**
+ * The pairs of a stream as text, of which values are cut out when they are
+ * asked for. It holds nothing of the buffer.
+ */
+export class PairIndex {
+  readonly #text: string;
+  /** For each pair: where its name begins, its value begins, and it ends. */
+  readonly #offsets: readonly number[];
+
+  private constructor(text: string, offsets: readonly number[]) {
+    this.#text = text;
+    this.#offsets = offsets;
+  }
+
+  /**
+   * Makes the index of a stream. It can be made where the stream is decoded to
+   * a character per byte: everything but text beyond ASCII. (Bytes of lengths
+   * that are no UTF-8 become a U+FFFD each, which holds that.)
+   *
+   * @param buffer What holds a well-formed stream.
+   * @param start Where it begins.
+   * @param end Where it ends, excluded.
+   * @returns The index, or null where it cannot be made.
+   */
+  static of(buffer: Uint8Array, start: number, end: number): PairIndex | null {
+    const text = decoder.decode(buffer.subarray(start, end));
+    if (text.length !== end - start) return null;
+    const offsets: number[] = [];
+    let at = start;
+    while (at < end) {
+      let nameLength = buffer[at++]!;
+      if (nameLength > 0x7f) {
+        nameLength = (nameLength & 0x7f) << 24 | buffer[at]! << 16 |
+          buffer[at + 1]! << 8 | buffer[at + 2]!;
+        at += 3;
+      }
+      let valueLength = buffer[at++]!;
+      if (valueLength > 0x7f) {
+        valueLength = (valueLength & 0x7f) << 24 | buffer[at]! << 16 |
+          buffer[at + 1]! << 8 | buffer[at + 2]!;
+        at += 3;
+      }
+      const value = at + nameLength;
+      const next = value + valueLength;
+      offsets.push(at - start, value - start, next - start);
+      at = next;
+    }
+    return new PairIndex(text, offsets);
+  }
+
+  /**
+   * Looks up a name; the last pair of that name wins.
+   *
+   * @param name The name.
+   * @returns The value, or undefined where there is none.
+   */
+  get(name: string): string | undefined {
+    const text = this.#text;
+    const offsets = this.#offsets;
+    const { length } = name;
+    for (let i = offsets.length - 3; i >= 0; i -= 3) {
+      const at = offsets[i]!;
+      const value = offsets[i + 1]!;
+      if (value - at === length && text.startsWith(name, at)) {
+        return text.substring(value, offsets[i + 2]!);
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * Gives every pair, in the order sent.
+   *
+   * @param pair Called with each name and value.
+   */
+  each(pair: (name: string, value: string) => void): void {
+    const text = this.#text;
+    const offsets = this.#offsets;
+    for (let i = 0; i < offsets.length; i += 3) {
+      const at = offsets[i]!;
+      const value = offsets[i + 1]!;
+      pair(
+        knownName(text, at, value - at) ?? text.substring(at, value),
+        text.substring(value, offsets[i + 2]!),
+      );
+    }
+  }
+}

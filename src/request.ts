@@ -75,10 +75,17 @@ export class ServiceRequest {
    * Changing it changes nothing else.
    */
   get url(): URL {
-    return this.#url ??= requestUrl(
-      (name) => this.#exchange.latin1Param(name),
-      this.#mount,
-    );
+    return this.#url ??= requestUrl((name) => this.#latin1(name), this.#mount);
+  }
+
+  /** A parameter, a character per byte. */
+  #latin1(name: string): string | null {
+    if (this.#env !== null) {
+      const value = this.#env[name];
+      if (value === undefined) return null;
+      if (/^[\0-\x7f]*$/.test(value)) return value;
+    }
+    return this.#exchange.latin1Param(name);
   }
 
   /** The query of {@linkcode ServiceRequest.url}. */

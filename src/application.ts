@@ -73,13 +73,6 @@ export class Application {
    * @default {false}
    */
   showTraceback: boolean;
-  /**
-   * Whether text that is not of the charset is taken for ISO-8859-1, rather
-   * than refused with 400.
-   *
-   * @default {true}
-   */
-  tolerant: boolean;
 
   /**
    * Creates an application.
@@ -95,7 +88,6 @@ export class Application {
       ? new AllowedClients(options.allowedClients)
       : null;
     this.showTraceback = options.showTraceback ?? false;
-    this.tolerant = options.tolerant ?? true;
     this.#charset = options.charset ?? "utf-8";
     textEncoderOf(this.#charset);
     this.#scope = new RequestScope(isAsync(this.service));
@@ -103,7 +95,7 @@ export class Application {
   }
 
   /**
-   * The encoding of written strings and of form text.
+   * The encoding of written strings.
    *
    * @throws {RangeError} When set to one that cannot be written.
    * @default {"utf-8"}

@@ -86,19 +86,12 @@ export interface ApplicationOptions extends LimitOptions {
    */
   showTraceback?: boolean;
   /**
-   * The encoding of written strings, and of form text: `utf-8`, or any
-   * single-byte encoding of the Encoding Standard.
+   * The encoding of written strings: `utf-8`, or any single-byte encoding of
+   * the Encoding Standard.
    *
    * @default {"utf-8"}
    */
   charset?: string;
-  /**
-   * Whether text that is not of the charset is taken for ISO-8859-1, rather
-   * than refused with 400.
-   *
-   * @default {true}
-   */
-  tolerant?: boolean;
   /**
    * A prefix taken off the path of `request.url`, such as `/app`: what
    * SCRIPT_NAME and PATH_INFO hold differs from web server to web server.

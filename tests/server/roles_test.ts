@@ -292,7 +292,7 @@ Deno.test("a Filter without a file gets an empty one", async () => {
 });
 
 Deno.test("a Responder has no file, and is not disturbed by FCGI_DATA", async () => {
-  await using host = new Running(filter, { tolerant: true });
+  await using host = new Running(filter);
   using peer = await host.connect();
   await peer.send(
     begin(1),

@@ -23,8 +23,8 @@ const STRAGGLER_MS = 1_000;
 /** How long the readers of responses have once the application has stopped. */
 const DRAIN_MS = 5_000;
 
-/** How long it takes to break off what is left, at the most. */
-const BREAK_OFF_MS = 1_000;
+/** How long they have where the stop was forced. */
+const FORCED_DRAIN_MS = 500;
 
 /** An HTTP server in front of an application. */
 export class HttpFront {
@@ -92,15 +92,13 @@ export class HttpFront {
   /**
    * Stops, once the application has.
    *
-   * @param isForced Whether responses are not waited for.
-   * @returns Settles when nothing is left open.
+   * @param isForced Whether the readers of responses are hardly waited for.
+   * @returns Settles when nothing is left that keeps the process running.
    */
   async close(isForced: boolean): Promise<void> {
-    if (!isForced) await within(DRAIN_MS, this.#shut());
-    // Responses that are not whole are broken off by that.
+    await within(isForced ? FORCED_DRAIN_MS : DRAIN_MS, this.#shut());
     this.#client.close();
-    await within(BREAK_OFF_MS, this.#shut());
-    // What is left waits for a client that takes nothing.
+    // What is left waits for a browser that takes nothing.
     this.#http.unref();
   }
 

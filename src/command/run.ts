@@ -105,7 +105,6 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
     if (isStopping) {
       isForced = true;
       for (const server of servers) server.abort().catch(() => {});
-      front?.close(true);
     } else if (front === null) exit();
     else {
       for (const server of servers) {

@@ -202,24 +202,26 @@ Deno.test("run() leaves no signal handler behind", async () => {
 
 // Starting in vain
 
-Deno.test("run() says in one line that an address is in use, and leaves nothing behind", async () => {
-  const folder = await Deno.makeTempDir();
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  try {
-    const path = `${folder}/a.sock`;
-    const taken = `127.0.0.1:${listener.addr.port}`;
-    const { code, output, errors } = await ended(
-      program(["--bind", path, "--bind", taken]),
-    );
-    assertEquals([code, output, errors.length], [1, [], 1]);
-    assertMatch(errors[0]!, /^smisk: /);
-    assert(errors[0]!.includes(`${taken}: the address is in use`), errors[0]);
-    await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
-  } finally {
-    listener.close();
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+for (const flag of ["--bind", "--http"]) {
+  Deno.test(`run() says in one line that the address of ${flag} is in use, and leaves nothing behind`, async () => {
+    const folder = await Deno.makeTempDir();
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    try {
+      const path = `${folder}/a.sock`;
+      const taken = `127.0.0.1:${listener.addr.port}`;
+      const { code, output, errors } = await ended(
+        deno(["-A", HELLO, "--bind", path, flag, taken], {}),
+      );
+      assertEquals([code, output, errors.length], [1, [], 1]);
+      assertMatch(errors[0]!, /^smisk: /);
+      assert(errors[0]!.includes(`${taken}: the address is in use`), errors[0]);
+      await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
+    } finally {
+      listener.close();
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
 
 const NO_PERMISSION: [
   name: string,

@@ -5,8 +5,7 @@
 // millisecond a file, where the runtime itself takes 20: hence the imports of
 // types, and the dynamic ones.
 
-import { textEncoderOf } from "./charset.ts";
-import { resolveLimits, resolveMount } from "./options.ts";
+import { checkCharset, resolveLimits, resolveMount } from "./options.ts";
 import type { ApplicationOptions, Limits } from "./options.ts";
 import type { ServiceRequest } from "./request.ts";
 import type { ServiceResponse } from "./response.ts";
@@ -14,8 +13,7 @@ import { RequestScope } from "./scope.ts";
 import { listen } from "./server/address.ts";
 import { AllowedClients, webServerAddrs } from "./server/allowed_clients.ts";
 import type { ListenOptions } from "./server/listen_options.ts";
-import { FastCGIServer } from "./server/server.ts";
-import { serveOn } from "./server/transport.ts";
+import { FastCGIServer, serveOn } from "./server/server.ts";
 import type { TransportListener } from "./server/transport.ts";
 import type { Serving, Transaction } from "./serving.ts";
 
@@ -89,7 +87,7 @@ export class Application {
       : null;
     this.showTraceback = options.showTraceback ?? false;
     this.#charset = options.charset ?? "utf-8";
-    textEncoderOf(this.#charset);
+    checkCharset(this.#charset);
     this.#scope = new RequestScope(isAsync(this.service));
     Application.#current = this;
   }
@@ -104,7 +102,7 @@ export class Application {
     return this.#charset;
   }
   set charset(charset: string) {
-    textEncoderOf(charset);
+    checkCharset(charset);
     this.#charset = charset;
   }
 

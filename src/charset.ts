@@ -1,6 +1,8 @@
 // Encoding strings to charsets other than UTF-8, which is all `TextEncoder`
 // does: a single-byte encoding is its decoder turned round.
 
+import { checkCharset } from "./options.ts";
+
 /** Encodes a string; what the charset lacks becomes a question mark. */
 export type EncodeText = (text: string) => Uint8Array;
 
@@ -13,7 +15,7 @@ export type EncodeText = (text: string) => Uint8Array;
  * bytes a character.
  */
 export function textEncoderOf(label: string): EncodeText | null {
-  const decoder = new TextDecoder(label);
+  const decoder = checkCharset(label);
   if (decoder.encoding === "utf-8") return null;
   const codes = new Map<string, number>();
   for (let byte = 255; byte >= 0; byte--) {
@@ -21,14 +23,6 @@ export function textEncoderOf(label: string): EncodeText | null {
     if (character.length === 1 && character !== "\uFFFD") {
       codes.set(character, byte);
     }
-  }
-  // The least of the single-byte encodings (ISO-8859-6) has 211 characters. An
-  // encoding of several bytes a character has none in its upper half, or 64
-  // (Shift_JIS, 192 in all), or, as UTF-16, none at all.
-  if (codes.size < 200) {
-    throw new RangeError(
-      `Cannot write text as "${label}": only utf-8 and single-byte encodings can be written`,
-    );
   }
   return (text) =>
     Uint8Array.from([...text], (character) => codes.get(character) ?? 63);

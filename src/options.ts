@@ -173,3 +173,35 @@ export function resolveMount(mount: string): string {
   }
   return mount.replace(/\/+$/, "");
 }
+
+/** The encodings of the Encoding Standard of several bytes a character. */
+const MULTI_BYTE: ReadonlySet<string> = new Set([
+  "big5",
+  "euc-jp",
+  "euc-kr",
+  "gb18030",
+  "gbk",
+  "iso-2022-jp",
+  "replacement",
+  "shift_jis",
+  "utf-16be",
+  "utf-16le",
+]);
+
+/**
+ * Checks a charset.
+ *
+ * @param label A label of the Encoding Standard.
+ * @returns The decoder it names.
+ * @throws {RangeError} Where there is no such charset, or it is of several
+ * bytes a character and not UTF-8.
+ */
+export function checkCharset(label: string): TextDecoder {
+  const decoder = new TextDecoder(label);
+  if (MULTI_BYTE.has(decoder.encoding)) {
+    throw new RangeError(
+      `Cannot write text as "${label}": only utf-8 and single-byte encodings can be written`,
+    );
+  }
+  return decoder;
+}

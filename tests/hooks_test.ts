@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Application } from "../mod.ts";
-import { serveOn } from "../src/server/transport.ts";
+import { serveOn } from "../src/server/server.ts";
 import type { TransportListener } from "../src/server/transport.ts";
 import { gate } from "./support/running.ts";
 import { Peer, within } from "./support/peer.ts";

@@ -34,8 +34,8 @@ Usage: PROGRAM [OPTIONS]
 
 Without --bind it listens on the socket it was started with as descriptor 0,
 else where the environment variable SMISK_BIND says, else on 127.0.0.1:9000.
-SIGTERM and SIGINT finish what is in flight and stop; a second one stops at
-once.
+SIGTERM, SIGINT and SIGUSR1 finish what is in flight and stop; a second one
+stops at once.
 `;
 
 /** What a command line asks for. */

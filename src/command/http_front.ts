@@ -12,7 +12,7 @@ import { formatAddress } from "../server/address.ts";
 import type { TcpListenOptions } from "../server/listen_options.ts";
 import type { FastCGIServer } from "../server/server.ts";
 import { requirePermission, startError } from "../server/start_error.ts";
-import { serveOn } from "../server/transport.ts";
+import { serveOn } from "../server/server.ts";
 
 /**
  * How long requests in flight keep the application listening once a stop has

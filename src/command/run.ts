@@ -13,9 +13,8 @@ import {
 } from "../server/inherited.ts";
 import type { ListenOptions } from "../server/listen_options.ts";
 import type { FastCGIServer } from "../server/server.ts";
-import { serveOn } from "../server/transport.ts";
+import { serveOn } from "../server/server.ts";
 import type { TransportListener } from "../server/transport.ts";
-import { HELP, parseArguments, readAddress, VERSION } from "./arguments.ts";
 import type { HttpFront } from "./http_front.ts";
 import { TentativeListener } from "./tentative_listener.ts";
 
@@ -39,6 +38,9 @@ interface Plan {
   http: Required<{ hostname: string; port: number }> | null;
 }
 
+/** What no argument asks for: it is not worth loading what reads arguments. */
+const NOTHING_ASKED: Plan = { bind: [], mode: null, allow: [], http: null };
+
 /**
  * Serves an application until it is stopped: by a signal, or by its `exit()`.
  *
@@ -61,10 +63,8 @@ export async function run(
     return;
   }
   try {
-    const found = parseArguments(Deno.args);
-    if (found.print === null) {
-      if (await serve(app, found)) exitSoon();
-    } else console.log(found.print === "help" ? HELP.trimEnd() : versionLine());
+    const plan = Deno.args.length === 0 ? NOTHING_ASKED : await readArguments();
+    if (plan !== null && await serve(app, plan)) exitSoon();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     console.error(`smisk: ${error.message.replace(/\s*\n\s*/g, " ")}`);
@@ -80,8 +80,17 @@ function exitSoon(): void {
   Deno.unrefTimer(setTimeout(() => Deno.exit(), EXIT_DELAY_MS));
 }
 
-function versionLine(): string {
-  return `Smisk ${VERSION}, Deno ${Deno.version.deno}`;
+/** What the command line asks for; null where that is done. */
+async function readArguments(): Promise<Plan | null> {
+  const { HELP, parseArguments, VERSION } = await import("./arguments.ts");
+  const found = parseArguments(Deno.args);
+  if (found.print === null) return found;
+  console.log(
+    found.print === "help"
+      ? HELP.trimEnd()
+      : `Smisk ${VERSION}, Deno ${Deno.version.deno}`,
+  );
+  return null;
 }
 
 function planOf({ bind, http }: RunOptions): Plan {
@@ -198,10 +207,12 @@ function checkUse(plan: Plan, hasUnix: boolean, hasTcp: boolean): void {
 async function listenAnywhere(
   plan: Plan,
 ): Promise<[where: ListenOptions, listener: TransportListener]> {
-  const address = addressOfEnvironment();
+  const address = await addressOfEnvironment();
   let isSocket = isInheritedSocketAtOnce();
   if (isSocket === null && address === DEFAULT_ADDRESS) {
     // To find out takes longer than all else: listen first, and ask then.
+    // Neither is a Unix socket that is made here.
+    checkUse(plan, false, true);
     try {
       return [address, new TentativeListener(listen(address))];
     } catch (error) {
@@ -228,13 +239,13 @@ function listenOn(address: ListenOptions, plan: Plan): TransportListener {
   );
 }
 
-function addressOfEnvironment(): ListenOptions {
+async function addressOfEnvironment(): Promise<ListenOptions> {
   const { state } = Deno.permissions.querySync({
     name: "env",
     variable: BIND_VARIABLE,
   });
   const text = state === "granted" ? Deno.env.get(BIND_VARIABLE) : undefined;
-  return text === undefined || text === ""
-    ? DEFAULT_ADDRESS
-    : readAddress(BIND_VARIABLE, text);
+  if (text === undefined || text === "") return DEFAULT_ADDRESS;
+  const { readAddress } = await import("./arguments.ts");
+  return readAddress(BIND_VARIABLE, text);
 }

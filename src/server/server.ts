@@ -4,6 +4,9 @@
 import type { ServerCore, ServerParts } from "./server_core.ts";
 import type { TransportListener } from "./transport.ts";
 
+/** The method of an application that serves on a TransportListener. */
+export const serveOn: unique symbol = Symbol("serveOn");
+
 /**
  * A running FastCGI server, as `Deno.HttpServer` is a running HTTP server. It
  * is made by `Application.listen`.

@@ -35,6 +35,3 @@ export interface TransportListener {
   /** Lets the process end with the listener open. */
   unref(): void;
 }
-
-/** The method of an application that serves on a TransportListener. */
-export const serveOn: unique symbol = Symbol("serveOn");

@@ -302,6 +302,15 @@ for (const [args, env, why] of WRONG) {
   });
 }
 
+Deno.test("run() exits with status 2 at --mode where no address is told, before it listens", async () => {
+  const { code, output, errors } = await ended(hello(["--mode", "0600"]));
+  assertEquals([code, output, errors.length], [2, [], 1]);
+  assert(
+    errors[0]!.startsWith("smisk: --mode is for a Unix socket"),
+    errors[0],
+  );
+});
+
 Deno.test("run() passes on what applicationWillStart() throws, with all closed", async () => {
   const { code, output, errors } = await ended(
     program(["--bind", "127.0.0.1:0"], { env: { FAIL: "start" } }),

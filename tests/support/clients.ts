@@ -7,7 +7,7 @@ import type {
   Transport,
 } from "../../src/client/client.ts";
 import { PipeListener } from "../../src/client/pipe.ts";
-import { serveOn } from "../../src/server/transport.ts";
+import { serveOn } from "../../src/server/server.ts";
 import { Running } from "./running.ts";
 import type { RunningOptions, Service } from "./running.ts";
 

@@ -5,8 +5,8 @@ import { Application } from "../../src/application.ts";
 import type { ApplicationOptions } from "../../src/options.ts";
 import type { ServiceRequest } from "../../src/request.ts";
 import type { ServiceResponse } from "../../src/response.ts";
+import { serveOn } from "../../src/server/server.ts";
 import type { FastCGIServer } from "../../src/server/server.ts";
-import { serveOn } from "../../src/server/transport.ts";
 import type {
   Transport,
   TransportListener,

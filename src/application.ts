@@ -9,7 +9,7 @@ import { checkCharset, resolveLimits, resolveMount } from "./options.ts";
 import type { ApplicationOptions, Limits } from "./options.ts";
 import type { ServiceRequest } from "./request.ts";
 import type { ServiceResponse } from "./response.ts";
-import { RequestScope } from "./scope.ts";
+import type { RequestScope } from "./scope.ts";
 import { listen } from "./server/address.ts";
 import { AllowedClients, webServerAddrs } from "./server/allowed_clients.ts";
 import type { ListenOptions } from "./server/listen_options.ts";
@@ -56,7 +56,7 @@ export class Application {
   readonly #limits: Limits;
   readonly #mount: string;
   readonly #allowedClients: AllowedClients | null;
-  readonly #scope: RequestScope<Transaction>;
+  #scope: RequestScope<Transaction> | null = null;
   readonly #servers = new Set<FastCGIServer>();
   /** What serves requests: there is none before it. */
   #serving: Serving | null = null;
@@ -88,7 +88,6 @@ export class Application {
     this.showTraceback = options.showTraceback ?? false;
     this.#charset = options.charset ?? "utf-8";
     checkCharset(this.#charset);
-    this.#scope = new RequestScope(isAsync(this.service));
     Application.#current = this;
   }
 
@@ -125,7 +124,7 @@ export class Application {
   }
 
   #transaction(name: string): Transaction {
-    const transaction = this.#scope.current;
+    const transaction = this.#scope?.current ?? null;
     if (transaction !== null) return transaction;
     throw new TypeError(
       `Cannot use this.${name} outside of a request: it is there while service() runs`,
@@ -220,7 +219,11 @@ export class Application {
   }
 
   async #begin(): Promise<void> {
-    const { Serving } = await import("./serving.ts");
+    const [{ RequestScope }, { Serving }] = await Promise.all([
+      import("./scope.ts"),
+      import("./serving.ts"),
+    ]);
+    this.#scope ??= new RequestScope(isAsync(this.service));
     this.#serving ??= new Serving(this, {
       scope: this.#scope,
       mount: this.#mount,

@@ -8,10 +8,13 @@ import { FastCGIClient } from "../client/client.ts";
 import { PipeListener } from "../client/pipe.ts";
 import { errorPage } from "../error_page.ts";
 import { FastCgiError } from "../errors.ts";
-import { formatAddress } from "../server/address.ts";
+import {
+  formatAddress,
+  requirePermission,
+  startError,
+} from "../server/address.ts";
 import type { TcpListenOptions } from "../server/listen_options.ts";
 import type { FastCGIServer } from "../server/server.ts";
-import { requirePermission, startError } from "../server/start_error.ts";
 import { serveOn } from "../server/server.ts";
 
 /**

@@ -10,13 +10,13 @@ import {
   isInheritedSocket,
   isInheritedSocketAtOnce,
   takeInherited,
+  TentativeListener,
 } from "../server/inherited.ts";
 import type { ListenOptions } from "../server/listen_options.ts";
 import type { FastCGIServer } from "../server/server.ts";
 import { serveOn } from "../server/server.ts";
 import type { TransportListener } from "../server/transport.ts";
 import type { HttpFront } from "./http_front.ts";
-import { TentativeListener } from "./tentative_listener.ts";
 
 /** The environment variable that tells where to listen. */
 const BIND_VARIABLE = "SMISK_BIND";
@@ -124,25 +124,25 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
     isStopping = true;
   };
   try {
-    const lines: string[] = [];
+    const listening = await listenAll(plan);
+    const lines = listening.map(([where, listener]) =>
+      `Listening for FastCGI on ${formatAddress(listener.addr ?? where)}`
+    );
+    // Told at once: what follows keeps no client waiting.
+    if (plan.http === null) tell(lines.join("\n"));
     const allowed = plan.allow.length > 0
       ? [new AllowedClients(plan.allow)]
       : [];
-    for (const [where, listener] of await listenAll(plan)) {
-      const server = app[serveOn](listener, allowed);
-      servers.push(server);
-      lines.push(
-        `Listening for FastCGI on ${formatAddress(server.addr ?? where)}`,
-      );
+    for (const [, listener] of listening) {
+      servers.push(app[serveOn](listener, allowed));
     }
     if (plan.http !== null) {
       const { HttpFront } = await import("./http_front.ts");
       front = new HttpFront(app, plan.http);
       servers.push(front.server);
-      lines.push(`Listening for HTTP on ${front.url}`);
+      tell([...lines, `Listening for HTTP on ${front.url}`].join("\n"));
     }
     for (const signal of SIGNALS) Deno.addSignalListener(signal, stop);
-    tell(lines.join("\n"));
     await Promise.all(servers.map((server) => server.finished));
     return isForced;
   } catch (error) {

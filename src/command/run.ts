@@ -128,6 +128,8 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
     const lines = listening.map(([where, listener]) =>
       `Listening for FastCGI on ${formatAddress(listener.addr ?? where)}`
     );
+    // Before anything is told: who reads it may send a signal at once.
+    for (const signal of SIGNALS) Deno.addSignalListener(signal, stop);
     // Told at once: what follows keeps no client waiting.
     if (plan.http === null) tell(lines.join("\n"));
     const allowed = plan.allow.length > 0
@@ -138,11 +140,13 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
     }
     if (plan.http !== null) {
       const { HttpFront } = await import("./http_front.ts");
-      front = new HttpFront(app, plan.http);
-      servers.push(front.server);
-      tell([...lines, `Listening for HTTP on ${front.url}`].join("\n"));
+      // A signal may have come meanwhile.
+      if (!isStopping) {
+        front = new HttpFront(app, plan.http);
+        servers.push(front.server);
+        tell([...lines, `Listening for HTTP on ${front.url}`].join("\n"));
+      }
     }
-    for (const signal of SIGNALS) Deno.addSignalListener(signal, stop);
     await Promise.all(servers.map((server) => server.finished));
     return isForced;
   } catch (error) {

@@ -80,6 +80,17 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGUSR1"] as const) {
   });
 }
 
+Deno.test("run() stops with status 0 at a signal that follows its line at once", async () => {
+  // A few times, for it takes luck to be between the two.
+  for (let i = 0; i < 5; i++) {
+    await using running = hello(["--bind", "127.0.0.1:0"]);
+    await listening(running);
+    running.signal("SIGTERM");
+    const { code, signal } = await running.end();
+    assertEquals([code, signal], [0, null]);
+  }
+});
+
 Deno.test("run() listens on every address, gives a Unix socket its mode, and removes it", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -4,42 +4,11 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { FastCGIClient } from "../../src/client/client.ts";
 import type { FastCGIClientOptions } from "../../src/client/client.ts";
 import { ClosedError, FastCgiError } from "../../src/errors.ts";
-import { served } from "../support/clients.ts";
+import { answering, get, settle, text, whole } from "../support/answering.ts";
 import { within } from "../support/peer.ts";
 import { gate } from "../support/running.ts";
-import {
-  readAbort,
-  readParams,
-  readRequest,
-  Scripted,
-} from "../support/scripted.ts";
+import { readParams, readRequest, Scripted } from "../support/scripted.ts";
 import { record, response, STDERR, STDOUT } from "../support/wire.ts";
-
-const whole = response("Content-Type: text/plain\r\n\r\nhello");
-const get = (init?: RequestInit) => new Request("http://test/", init);
-
-async function text(
-  client: FastCGIClient,
-  request = get(),
-): Promise<string> {
-  const response = await within(client.fetch(request), "the header");
-  return await within(response.text(), "the body");
-}
-
-/** A server that answers whatever comes, and notes FCGI_KEEP_CONN. */
-function answering(kept: boolean[] = []): Scripted {
-  return new Scripted(async (peer) => {
-    while (await peer.read()) {
-      if (
-        !peer.records.some(({ type, content }) =>
-          type === 5 && content.length === 0
-        )
-      ) continue;
-      kept.push((await readRequest(peer)).keep);
-      await peer.send(whole);
-    }
-  });
-}
 
 Deno.test("FastCGIClient sends one request after the other on one connection, with FCGI_KEEP_CONN", async () => {
   const kept: boolean[] = [];
@@ -89,11 +58,6 @@ Deno.test("FastCGIClient keeps a connection that a process may end with", async 
   );
   assertEquals([code, new TextDecoder().decode(stdout)], [0, "hello\n"]);
 });
-
-/** Lets the client see what has happened at its sockets: nothing tells when. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 50));
-}
 
 // Kept connections that turn out to be closed
 
@@ -296,184 +260,6 @@ for (const [size, connections] of [[10, 1], [1024 * 1024, 2]] as const) {
     assertEquals(server.connections, connections);
   });
 }
-
-// Giving up
-
-Deno.test("FastCGIClient.fetch() refuses a request whose signal has fired, and does not connect", async () => {
-  await using server = answering();
-  await using client = new FastCGIClient(server.address);
-  const reason = new Error("on purpose");
-  const signal = AbortSignal.abort(reason);
-  assertEquals(
-    await assertRejects(() => client.fetch(get({ signal }))),
-    reason,
-  );
-  assertEquals(server.connections, 0);
-});
-
-Deno.test("FastCGIClient.fetch() sends FCGI_ABORT_REQUEST and closes where its signal fires before the answer", async () => {
-  const begun = gate();
-  const ended = gate();
-  await using server = new Scripted(async (peer) => {
-    await readParams(peer);
-    begun.resolve();
-    await readAbort(peer);
-    await peer.toEnd();
-    ended.resolve();
-  });
-  await using client = new FastCGIClient(server.address);
-  const controller = new AbortController();
-  const reason = new Error("on purpose");
-  const fetching = client.fetch(get({ signal: controller.signal }));
-  await begun.promise;
-  controller.abort(reason);
-  assertEquals(await assertRejects(() => fetching), reason);
-  await within(ended.promise, "FCGI_ABORT_REQUEST and the end");
-});
-
-Deno.test("FastCGIClient fails the body with the reason where the signal fires during it", async () => {
-  const aborted = gate<unknown>();
-  await using app = served(async (request, response) => {
-    request.signal.addEventListener(
-      "abort",
-      () => aborted.resolve(request.signal.reason),
-    );
-    await response.write("begun");
-    await response.flush();
-    await aborted.promise;
-  });
-  const controller = new AbortController();
-  const response = await app.fetch("/", { signal: controller.signal });
-  const reader = response.body!.getReader();
-  await reader.read();
-  const reason = new Error("on purpose");
-  controller.abort(reason);
-  assertEquals(await assertRejects(() => reader.read()), reason);
-  const told = await within(aborted.promise, "the service to be told");
-  assertEquals((told as FastCgiError).code, "ABORTED");
-});
-
-Deno.test("FastCGIClient closes, and sends nothing amid a record, where the signal fires during an upload", async () => {
-  const begun = gate();
-  const goOn = gate();
-  const ended = gate<string>();
-  await using server = new Scripted(async (peer) => {
-    await readParams(peer);
-    begun.resolve();
-    await goOn.promise;
-    // What was under way, and nothing of FCGI_ABORT_REQUEST in it: the bytes
-    // of the body are zeros.
-    let tail = "";
-    const buffer = new Uint8Array(1024 * 1024);
-    for (;;) {
-      const n = await peer.conn.read(buffer).catch(() => null);
-      if (n === null) break;
-      tail = (tail + buffer.subarray(0, n).join()).slice(-200_000);
-    }
-    ended.resolve(tail);
-  });
-  await using client = new FastCGIClient(server.address);
-  const controller = new AbortController();
-  const body = new Uint8Array(64 * 1024 * 1024);
-  const fetching = client.fetch(
-    get({ method: "POST", body, signal: controller.signal }),
-  );
-  await begun.promise;
-  await settle(); // Until the socket takes no more.
-  controller.abort();
-  goOn.resolve();
-  const error = await assertRejects(() => fetching, DOMException);
-  assertEquals(error.name, "AbortError");
-  const tail = await within(ended.promise, "the end");
-  assertEquals(tail.includes("1,2,0,1,0,0,0,0"), false);
-});
-
-Deno.test("FastCGIClient takes no notice of a signal that fires after the end", async () => {
-  await using server = answering();
-  await using client = new FastCGIClient(server.address);
-  for (const method of ["GET", "HEAD"]) {
-    const controller = new AbortController();
-    const { signal } = controller;
-    await text(client, get({ method, signal }));
-    controller.abort();
-  }
-  await text(client);
-  assertEquals(server.connections, 1);
-});
-
-Deno.test("FastCGIClient takes no notice of a signal that fires after a response without a body", async () => {
-  const answered = gate();
-  await using server = new Scripted(async (peer) => {
-    await readRequest(peer);
-    await peer.send(record(STDOUT, 1, "Status: 204\r\n\r\n"));
-    await answered.promise;
-    await peer.send(response(""));
-    await readRequest(peer);
-    await peer.send(whole);
-    await peer.toEnd();
-  });
-  await using client = new FastCGIClient(server.address);
-  const controller = new AbortController();
-  const { signal } = controller;
-  const got = await client.fetch(get({ signal }));
-  assertEquals([got.status, got.body], [204, null]);
-  controller.abort();
-  answered.resolve();
-  await settle();
-  assertEquals(await text(client), "hello");
-  assertEquals(server.connections, 1);
-});
-
-Deno.test("FastCGIClient.fetch() takes another signal, or none, in place of the request's", async () => {
-  await using server = answering();
-  await using client = new FastCGIClient(server.address);
-  const signal = AbortSignal.abort();
-  const got = await client.fetch(get({ signal }), {}, { signal: null });
-  assertEquals(await got.text(), "hello");
-  await assertRejects(() => client.fetch(get(), {}, { signal }), DOMException);
-});
-
-Deno.test("FastCGIClient.fetch() gives up connecting where its signal fires, and closes what connects later", async () => {
-  await using server = answering();
-  const connecting = gate();
-  const connected = gate<Deno.Conn>();
-  await using client = new FastCGIClient({
-    async connect() {
-      connecting.resolve();
-      await given.promise;
-      const conn = await Deno.connect(server.address);
-      connected.resolve(conn);
-      return conn;
-    },
-  });
-  const given = gate();
-  const controller = new AbortController();
-  const fetching = client.fetch(get({ signal: controller.signal }));
-  await connecting.promise;
-  controller.abort();
-  await assertRejects(() => fetching, DOMException);
-  given.resolve();
-  const conn = await connected.promise;
-  // Nothing is sent to it: it ends by being closed, or never.
-  await assertRejects(() =>
-    within(conn.read(new Uint8Array(1)), "the connection to be closed")
-  );
-});
-
-Deno.test("FastCGIClient ends the request where the response's body is cancelled", async () => {
-  const ended = gate();
-  await using server = new Scripted(async (peer) => {
-    await readRequest(peer);
-    await peer.send(record(STDOUT, 1, "A: b\r\n\r\nbegun"));
-    await readAbort(peer);
-    await peer.toEnd();
-    ended.resolve();
-  });
-  await using client = new FastCGIClient(server.address);
-  const got = await client.fetch(get());
-  await got.body!.cancel();
-  await within(ended.promise, "FCGI_ABORT_REQUEST and the end");
-});
 
 // Closing
 

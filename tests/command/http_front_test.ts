@@ -14,6 +14,7 @@ import { within } from "../support/peer.ts";
 import { Program } from "../support/program.ts";
 import { gate, Running } from "../support/running.ts";
 import type { RunningOptions, Service } from "../support/running.ts";
+import { HELLO, PROGRAM } from "./programs.ts";
 
 /** An application with an HTTP front on a free port. */
 class Fronted implements AsyncDisposable {
@@ -231,9 +232,6 @@ Deno.test("HttpFront() refuses an address in use", async () => {
 });
 
 // As part of a program
-
-const PROGRAM = new URL("./program.ts", import.meta.url).pathname;
-const HELLO = new URL("../../examples/hello.ts", import.meta.url).pathname;
 
 async function start(
   file: string,

@@ -1,6 +1,6 @@
 // run(): programs as a user starts and stops them, seen from outside.
 
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FastCGIClient } from "../../src/client/client.ts";
 import { Peer, within } from "../support/peer.ts";
 import { Program } from "../support/program.ts";

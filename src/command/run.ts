@@ -4,7 +4,7 @@
 import type { Application, RunOptions } from "../application.ts";
 import { StartError } from "../errors.ts";
 import { DEFAULT_ADDRESS, formatAddress, listen } from "../server/address.ts";
-import { AllowedClients } from "../server/allowed_clients.ts";
+import { AllowedClients, webServerAddrs } from "../server/allowed_clients.ts";
 import {
   InheritedListener,
   isInheritedSocket,
@@ -124,6 +124,8 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
     isStopping = true;
   };
   try {
+    // Refused, where it is malformed, before anything listens.
+    webServerAddrs();
     const listening = await listenAll(plan);
     const lines = listening.map(([where, listener]) =>
       `Listening for FastCGI on ${formatAddress(listener.addr ?? where)}`
@@ -218,7 +220,7 @@ async function listenAnywhere(
     // Neither is a Unix socket that is made here.
     checkUse(plan, false, true);
     try {
-      return [address, new TentativeListener(listen(address))];
+      return [address, new TentativeListener(listen(address), tell)];
     } catch (error) {
       if (!isInheritedSocket()) throw error;
       isSocket = true;

@@ -28,8 +28,9 @@ export const DEFAULT_ADDRESS: TcpListenOptions = {
 export function parseAddress(
   text: string,
 ): TcpListenOptions | UnixListenOptions {
-  const path = text.startsWith("unix:") ? text.slice(5) : text;
-  if (path.includes("/")) return { path };
+  const isUnix = text.startsWith("unix:") && text.length > 5;
+  const path = isUnix ? text.slice(5) : text;
+  if (isUnix || path.includes("/")) return { path };
   const [, bracketed, plain, digits] =
     /^(?:\[([0-9a-f:.%]+)\]|([^:[\]]*)):(\d{1,5})$/i.exec(text) ?? [];
   const port = Number(digits);
@@ -81,7 +82,9 @@ function listenTcp(options: TcpListenOptions): TransportListener {
   if (!Number.isInteger(port) || port < 0 || port > 0xffff) {
     throw new StartError(
       "BAD_ADDRESS",
-      `Cannot listen on port ${port}: a port is a whole number of 0 to 65535`,
+      `Cannot listen on ${
+        formatAddress({ hostname, port })
+      }: a port is a whole number of 0 to 65535`,
     );
   }
   const where = formatAddress({ hostname, port });

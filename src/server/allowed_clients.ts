@@ -2,6 +2,8 @@
 // ranges (RFC 4632, RFC 4291). FCGI_WEB_SERVER_ADDRS (FastCGI 1.0, section
 // 3.2) is such a list too.
 
+import { StartError } from "../errors.ts";
+
 interface Range {
   /** 128 bits; an IPv4 address as its mapped IPv6 form. */
   readonly bits: bigint;
@@ -43,13 +45,22 @@ export class AllowedClients {
  * read without asking.
  *
  * @returns The list, or null where there is none.
- * @throws {TypeError} Where it is malformed.
+ * @throws {StartError} `BAD_ADDRESS` where it is malformed.
  */
 export function webServerAddrs(): AllowedClients | null {
   const variable = "FCGI_WEB_SERVER_ADDRS";
   const { state } = Deno.permissions.querySync({ name: "env", variable });
   const list = state === "granted" ? Deno.env.get(variable) : undefined;
-  return list === undefined ? null : new AllowedClients(list.split(","));
+  if (list === undefined) return null;
+  try {
+    return new AllowedClients(list.split(","));
+  } catch (error) {
+    throw new StartError(
+      "BAD_ADDRESS",
+      `Cannot read ${variable}: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
 }
 
 function readRange(text: string): Range {

@@ -260,6 +260,7 @@ class SocketTransport implements Transport {
 
 /** Listens on one address, and on descriptor 0 instead if that listens. */
 export class TentativeListener implements TransportListener {
+  readonly #tell: (line: string) => void;
   #listener: TransportListener;
   #settling: Promise<void> | null = null;
   #isClosed = false;
@@ -269,9 +270,11 @@ export class TentativeListener implements TransportListener {
    * Takes a listening socket that may be given up.
    *
    * @param listener The socket.
+   * @param tell Prints a line.
    */
-  constructor(listener: TransportListener) {
+  constructor(listener: TransportListener, tell: (line: string) => void) {
     this.#listener = listener;
+    this.#tell = tell;
   }
 
   get addr(): Deno.Addr | null {
@@ -294,7 +297,7 @@ export class TentativeListener implements TransportListener {
     this.#listener.close();
     this.#listener = inherited;
     if (!this.#isRef) inherited.unref();
-    console.log(
+    this.#tell(
       "Listening for FastCGI on descriptor 0 instead: it is a listening socket",
     );
   }

@@ -28,6 +28,7 @@ const GOOD: [line: string, expected: Partial<Arguments>][] = [
   ["--bind [::1]:9000", { bind: [{ hostname: "::1", port: 9000 }] }],
   ["--bind /run/a.sock", { bind: [{ path: "/run/a.sock" }] }],
   ["--bind unix:./a.sock", { bind: [{ path: "./a.sock" }] }],
+  ["--bind unix:a.sock", { bind: [{ path: "a.sock" }] }],
   ["--bind=/a=b.sock", { bind: [{ path: "/a=b.sock" }] }],
   ["--bind /a --bind=:1", {
     bind: [{ path: "/a" }, { hostname: "0.0.0.0", port: 1 }],

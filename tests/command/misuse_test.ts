@@ -125,3 +125,13 @@ Deno.test("run() passes on what applicationWillStart() throws, with all closed",
     /Error: on purpose\n.*\n.*applicationWillStart/s,
   );
 });
+
+Deno.test("run() says in one line that FCGI_WEB_SERVER_ADDRS is malformed, and never listens", async () => {
+  const { code, output, errors } = await ended(
+    deno(["-A", HELLO, "--bind", "127.0.0.1:0"], {
+      env: { FCGI_WEB_SERVER_ADDRS: "nonsense" },
+    }),
+  );
+  assertEquals([code, output, errors.length], [1, [], 1]);
+  assertMatch(errors[0]!, /^smisk: .*FCGI_WEB_SERVER_ADDRS.*"nonsense"/);
+});

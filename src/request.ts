@@ -8,6 +8,18 @@ import { Role } from "./protocol/constants.ts";
 import type { Exchange } from "./server/exchange.ts";
 import type { Input } from "./server/input.ts";
 
+let readExchange: (request: ServiceRequest) => Exchange;
+
+/**
+ * The exchange of a request, for what answers in a way of its own.
+ *
+ * @param request The request.
+ * @returns Its exchange.
+ */
+export function exchangeOf(request: ServiceRequest): Exchange {
+  return readExchange(request);
+}
+
 /**
  * One request. What is read of it before `service()` has returned stays
  * readable; parameters first asked for after that are an error.
@@ -27,6 +39,10 @@ import type { Input } from "./server/input.ts";
  * ```
  */
 export class ServiceRequest {
+  static {
+    readExchange = (request) => request.#exchange;
+  }
+
   readonly #exchange: Exchange;
   readonly #mount: string;
   #env: Readonly<Record<string, string>> | null = null;

@@ -18,6 +18,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   client: ["errors", "protocol", "cgi", "server"],
   api: ["errors", "options", "protocol", "cgi", "server"],
   application: ["errors", "options", "protocol", "cgi", "server", "api"],
+  gateway: [
+    "errors",
+    "options",
+    "protocol",
+    "cgi",
+    "server",
+    "api",
+    "application",
+  ],
   command: [
     "errors",
     "options",

@@ -1,0 +1,60 @@
+// Gateway: an Application that hands its requests to an application of another
+// kind, WSGI-style or web-standard.
+
+import { Application } from "../application.ts";
+import type { ApplicationOptions } from "../options.ts";
+import type { ServiceRequest } from "../request.ts";
+import type { ServiceResponse } from "../response.ts";
+import { serveWsgi } from "./wsgi.ts";
+import type { WsgiApplication } from "./wsgi_types.ts";
+
+/**
+ * Puts an application of another kind behind a web server.
+ *
+ * A function is taken for a WSGI-style application (PEP 3333), an object with
+ * a method `fetch` for a web-standard one.
+ *
+ * @example Say hello, WSGI-style
+ * ```ts
+ * import { Gateway } from "@smisk/smisk";
+ * import type { StartResponse, WsgiEnvironment } from "@smisk/smisk";
+ *
+ * function helloApp(env: WsgiEnvironment, startResponse: StartResponse) {
+ *   startResponse("200 OK", [["Content-type", "text/plain"]]);
+ *   return ["Hello, World!"];
+ * }
+ * new Gateway(helloApp);
+ * ```
+ */
+export class Gateway extends Application {
+  readonly #app: WsgiApplication;
+  /**
+   * What a WSGI-style application is told in `wsgi.multiprocess`: whether
+   * another process may be running the same application. Nothing here can know
+   * that none does, for web servers and supervisors start as many as they like
+   * of one program; say so where it is known.
+   *
+   * @default {true}
+   */
+  wsgiMultiprocess = true;
+
+  /**
+   * Creates the gateway.
+   *
+   * @param app The application.
+   * @param options As of {@linkcode Application}.
+   * @throws {TypeError} Where the application is of neither kind.
+   */
+  constructor(app: WsgiApplication, options: ApplicationOptions = {}) {
+    super(options);
+    this.#app = app;
+  }
+
+  /** Hands a request to the application. */
+  override service(
+    request: ServiceRequest,
+    response: ServiceResponse,
+  ): void | Promise<void> {
+    return serveWsgi(this.#app, request, response, this);
+  }
+}

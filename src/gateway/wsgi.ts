@@ -62,7 +62,7 @@ class WsgiCall {
   run(app: WsgiApplication): void | Promise<void> {
     let body: unknown;
     try {
-      body = app(Environment.toObject(this.#environment), this.#start);
+      body = app(this.#environment.toObject(), this.#start);
     } catch (error) {
       this.#end();
       throw error;

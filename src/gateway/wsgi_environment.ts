@@ -22,8 +22,6 @@ export interface EnvironmentGateway extends Application {
   readonly wsgiMultiprocess: boolean;
 }
 
-type Inspect = (value: unknown, options: unknown) => string;
-
 const OWN_NAMES = [
   "wsgi.version",
   "wsgi.url_scheme",
@@ -35,8 +33,9 @@ const OWN_NAMES = [
   "smisk.app",
 ] as const;
 
-/** What PEP 3333 wants to be there, whether the web server tells or not. */
-const ALWAYS_THERE = [
+/** Those of the web server that are not always taken as they come. */
+const CHANGED_NAMES = [
+  "CONTENT_LENGTH",
   "SCRIPT_NAME",
   "PATH_INFO",
   "QUERY_STRING",
@@ -47,20 +46,19 @@ const ALWAYS_THERE = [
 
 const VERSION = Object.freeze([1, 0] as const);
 
-/** The target of the proxy: once it is whole, an object like any other. */
-export class Environment {
-  static {
-    // Like the plain object it stands for it inherits nothing.
-    Reflect.deleteProperty(Environment.prototype, "constructor");
-    Object.setPrototypeOf(Environment.prototype, null);
-  }
+type Values = Record<string | symbol, unknown>;
 
+/** What `console.log` asks for, looking behind the proxy. */
+const INSPECT = Symbol.for("nodejs.util.inspect.custom");
+
+/** The environment of one request: the handler of a proxy. */
+export class Environment implements ProxyHandler<Values> {
   readonly #exchange: Exchange;
   readonly #request: ServiceRequest;
   readonly #gateway: EnvironmentGateway;
+  readonly #values: Values = Object.create(null);
   #input: WsgiInput | null = null;
   #errors: WsgiErrors | null = null;
-  #isWhole = false;
 
   /**
    * Creates the environment of a request.
@@ -72,16 +70,12 @@ export class Environment {
     this.#exchange = exchangeOf(request);
     this.#request = request;
     this.#gateway = gateway;
+    this.#values[INSPECT] = inspectWhole;
   }
 
-  /**
-   * What the application is given.
-   *
-   * @param environment The environment.
-   * @returns The proxy.
-   */
-  static toObject(environment: Environment): WsgiEnvironment {
-    return new Proxy(environment, TRAPS) as unknown as WsgiEnvironment;
+  /** What the application is given. */
+  toObject(): WsgiEnvironment {
+    return new Proxy(this.#values, this) as unknown as WsgiEnvironment;
   }
 
   /**
@@ -91,25 +85,6 @@ export class Environment {
    */
   static end(environment: Environment): void {
     environment.#errors?.end();
-  }
-
-  /** One value, looked up where it is not whole. */
-  static get(
-    environment: Environment,
-    name: string | symbol,
-    receiver: unknown,
-  ): unknown {
-    if (typeof name === "string" && !environment.#isWhole) {
-      if (!name.startsWith("HTTP_")) return environment.#read(name);
-      environment.#complete();
-    }
-    return Reflect.get(environment, name, receiver);
-  }
-
-  /** It, made whole. */
-  static whole(environment: Environment): Environment {
-    if (!environment.#isWhole) environment.#complete();
-    return environment;
   }
 
   #read(name: string): unknown {
@@ -133,55 +108,81 @@ export class Environment {
     return variableValue(name, (variable) => this.#exchange.param(variable));
   }
 
-  #complete(): void {
-    const params: Record<string, string> = Object.create(null);
+  /** Makes it an object like any other: from now on nothing is trapped. */
+  #complete(): Values {
+    const values = this.#values;
+    delete values[INSPECT];
     this.#exchange.params(false, (name, value) => {
-      const before = params[name];
-      params[name] = before !== undefined && name.startsWith("HTTP_")
-        ? joinValues(name === "HTTP_COOKIE" ? "cookie" : "", before, value)
+      const before = values[name];
+      values[name] = before !== undefined && name.startsWith("HTTP_")
+        ? joinValues(name === "HTTP_COOKIE" ? "cookie" : "", `${before}`, value)
         : value;
     });
-    for (const name of ALWAYS_THERE) params[name] ??= "";
-    const values = this as unknown as Record<string, unknown>;
-    for (const name in params) {
-      values[name] = variableValue(name, (variable) => params[variable]);
+    const read = (name: string) => values[name] as string | undefined;
+    for (const name of CHANGED_NAMES) {
+      const value = variableValue(name, read);
+      if (value !== undefined) values[name] = value;
     }
     for (const name of OWN_NAMES) values[name] = this.#read(name);
-    this.#isWhole = true;
+    Object.setPrototypeOf(this, null);
+    return values;
   }
 
-  /** For `console.log`, which looks behind proxies. */
-  [Symbol.for("nodejs.util.inspect.custom")](
-    _depth: number,
-    options: unknown,
-    inspect: Inspect,
-  ): string {
-    if (#isWhole in this) Environment.whole(this);
-    return inspect({ __proto__: null, ...this }, options);
+  // The traps
+
+  get(_: Values, name: string | symbol): unknown {
+    if (typeof name !== "string") return undefined;
+    return name.startsWith("HTTP_") ? this.#complete()[name] : this.#read(name);
+  }
+
+  has(_: Values, name: string | symbol): boolean {
+    return Reflect.has(this.#complete(), name);
+  }
+
+  set(_: Values, name: string | symbol, value: unknown, on: unknown): boolean {
+    return Reflect.set(this.#complete(), name, value, on);
+  }
+
+  deleteProperty(_: Values, name: string | symbol): boolean {
+    return Reflect.deleteProperty(this.#complete(), name);
+  }
+
+  ownKeys(): (string | symbol)[] {
+    return Reflect.ownKeys(this.#complete());
+  }
+
+  getOwnPropertyDescriptor(
+    _: Values,
+    name: string | symbol,
+  ): PropertyDescriptor | undefined {
+    return Reflect.getOwnPropertyDescriptor(this.#complete(), name);
+  }
+
+  defineProperty(
+    _: Values,
+    name: string | symbol,
+    property: PropertyDescriptor,
+  ): boolean {
+    return Reflect.defineProperty(this.#complete(), name, property);
+  }
+
+  setPrototypeOf(_: Values, prototype: object | null): boolean {
+    return Reflect.setPrototypeOf(this.#complete(), prototype);
+  }
+
+  preventExtensions(): boolean {
+    return Reflect.preventExtensions(this.#complete());
   }
 }
 
-const TRAPS: ProxyHandler<Environment> = {
-  get: Environment.get,
-  has: (target, name) =>
-    typeof name === "string" &&
-    Environment.get(target, name, undefined) !== undefined,
-  set: (target, name, value, receiver) =>
-    Reflect.set(Environment.whole(target), name, value, receiver),
-  deleteProperty: (target, name) =>
-    Reflect.deleteProperty(Environment.whole(target), name),
-  ownKeys: (target) => Reflect.ownKeys(Environment.whole(target)),
-  getOwnPropertyDescriptor: (target, name) =>
-    Reflect.getOwnPropertyDescriptor(Environment.whole(target), name),
-  defineProperty: (target, name, property) =>
-    Reflect.defineProperty(Environment.whole(target), name, property),
-  getPrototypeOf: () => null,
-  setPrototypeOf: (_, prototype) => prototype === null,
-  preventExtensions: (target) => {
-    Object.setPrototypeOf(Environment.whole(target), null);
-    return Reflect.preventExtensions(target);
-  },
-};
+function inspectWhole(
+  this: object,
+  _depth: number,
+  options: unknown,
+  inspect: (value: unknown, options: unknown) => string,
+): string {
+  return inspect({ __proto__: null, ...this }, options);
+}
 
 /** A variable as PEP 3333 wants it. */
 function variableValue(

@@ -95,15 +95,15 @@ class WsgiCall {
     error?: unknown,
   ): WsgiWrite => {
     const { hasBegun } = this.#response;
-    if (error !== undefined && error !== null) {
-      if (hasBegun) throw error;
-    } else if (this.#head !== null || hasBegun) {
+    const hasError = error !== undefined && error !== null;
+    if (hasError && hasBegun) throw error;
+    if (this.#isOver) {
+      throw new TypeError("Cannot start a response that is over");
+    }
+    if (!hasError && (this.#head !== null || hasBegun)) {
       throw new TypeError(
         "Cannot start the response again without an error as the third argument: it was started already",
       );
-    }
-    if (this.#isOver) {
-      throw new TypeError("Cannot start a response that is over");
     }
     this.#head = wsgiHead(status, headers);
     return (chunk) => this.#write(chunk);

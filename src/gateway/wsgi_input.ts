@@ -28,7 +28,11 @@ export class WsgiInput implements WsgiInputStream {
   read(size?: number): Promise<Bytes> {
     return this.#inTurn(() => {
       const most = checkSize("read", size);
-      return most < 0 ? this.#readAll() : this.#readUpTo(most, false);
+      if (most >= 0) return this.#readUpTo(most, false);
+      // Once the response is over nothing more comes, and nothing is awaited.
+      return this.#exchange.isOpen
+        ? this.#readAll()
+        : this.#readUpTo(Infinity, false);
     });
   }
 

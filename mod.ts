@@ -29,7 +29,10 @@ export { Application } from "./src/application.ts";
 export type { RunOptions } from "./src/application.ts";
 export type { CookieOptions } from "./src/cookies.ts";
 export * from "./src/errors.ts";
+export type { FetchApplication } from "./src/gateway/fetch.ts";
 export { Gateway } from "./src/gateway/gateway.ts";
+export type { ServeHandlerInfo } from "./src/gateway/serve_info.ts";
+export { validator } from "./src/gateway/validator.ts";
 export type {
   StartResponse,
   WsgiApplication,

@@ -5,6 +5,8 @@ import { Application } from "../application.ts";
 import type { ApplicationOptions } from "../options.ts";
 import type { ServiceRequest } from "../request.ts";
 import type { ServiceResponse } from "../response.ts";
+import { serveFetch } from "./fetch.ts";
+import type { FetchApplication, FetchService } from "./fetch.ts";
 import { serveWsgi } from "./wsgi.ts";
 import type { WsgiApplication } from "./wsgi_types.ts";
 
@@ -27,7 +29,7 @@ import type { WsgiApplication } from "./wsgi_types.ts";
  * ```
  */
 export class Gateway extends Application {
-  readonly #app: WsgiApplication;
+  readonly #serve: FetchService;
   /**
    * What a WSGI-style application is told in `wsgi.multiprocess`: whether
    * another process may be running the same application. Nothing here can know
@@ -45,9 +47,14 @@ export class Gateway extends Application {
    * @param options As of {@linkcode Application}.
    * @throws {TypeError} Where the application is of neither kind.
    */
-  constructor(app: WsgiApplication, options: ApplicationOptions = {}) {
+  constructor(
+    app: WsgiApplication | FetchApplication,
+    options: ApplicationOptions = {},
+  ) {
     super(options);
-    this.#app = app;
+    this.#serve = typeof app === "function"
+      ? (request, response) => serveWsgi(app, request, response, this)
+      : serveFetch(checkFetch(app));
   }
 
   /** Hands a request to the application. */
@@ -55,6 +62,17 @@ export class Gateway extends Application {
     request: ServiceRequest,
     response: ServiceResponse,
   ): void | Promise<void> {
-    return serveWsgi(this.#app, request, response, this);
+    return this.#serve(request, response);
   }
+}
+
+function checkFetch(app: unknown): FetchApplication {
+  if (typeof (app as Partial<FetchApplication> | null)?.fetch === "function") {
+    return app as FetchApplication;
+  }
+  throw new TypeError(
+    `Cannot put ${
+      app === null ? "null" : `a value of type ${typeof app}`
+    } behind a gateway: it takes a WSGI-style function, or an object with a method fetch`,
+  );
 }

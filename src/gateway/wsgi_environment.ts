@@ -7,7 +7,7 @@
 // come more than once, and is joined then).
 
 import { requestScheme } from "../cgi/url.ts";
-import { joinValues } from "../cgi/variables.ts";
+import { headerName, joinValues } from "../cgi/variables.ts";
 import { exchangeOf } from "../request.ts";
 import type { ServiceRequest } from "../request.ts";
 import type { Exchange } from "../server/exchange.ts";
@@ -36,8 +36,8 @@ const OWN_NAMES = [
 /** Those of the web server that are not always taken as they come. */
 const CHANGED_NAMES = [
   "CONTENT_LENGTH",
-  "SCRIPT_NAME",
   "PATH_INFO",
+  "SCRIPT_NAME",
   "QUERY_STRING",
   "SERVER_NAME",
   "SERVER_PORT",
@@ -113,6 +113,7 @@ export class Environment implements ProxyHandler<Values> {
     const values = this.#values;
     delete values[INSPECT];
     this.#exchange.params(false, (name, value) => {
+      if (name.startsWith("HTTP_") && headerName(name) === null) return;
       const before = values[name];
       values[name] = before !== undefined && name.startsWith("HTTP_")
         ? joinValues(name === "HTTP_COOKIE" ? "cookie" : "", `${before}`, value)
@@ -192,7 +193,12 @@ function variableValue(
   const value = read(name) ?? undefined;
   switch (name) {
     case "SCRIPT_NAME":
+      // nginx's own settings make it the whole path, this one among them.
+      return value === undefined || value === "/" ? "" : value;
     case "PATH_INFO":
+      return read("SCRIPT_NAME") === "/" && !value?.startsWith("/")
+        ? `/${value ?? ""}`
+        : value ?? "";
     case "QUERY_STRING":
       return value ?? "";
     case "SERVER_NAME":

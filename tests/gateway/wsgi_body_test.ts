@@ -3,19 +3,10 @@ import { Gateway } from "../../src/gateway/gateway.ts";
 import type { WsgiBody, WsgiChunk } from "../../src/gateway/wsgi_types.ts";
 import { within } from "../support/peer.ts";
 import { gate, Running } from "../support/running.ts";
-import { END, request, STDOUT } from "../support/wire.ts";
-import type { WireRecord } from "../support/wire.ts";
-import { answering, askWsgi } from "../support/wsgi.ts";
+import { END, request } from "../support/wire.ts";
+import { answering, askWsgi, bodySoFar } from "../support/wsgi.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
-
-/** What has come of the body of a response. */
-function bodyOf(records: WireRecord[]): string {
-  const stdout = records.filter(({ type }) => type === STDOUT)
-    .map(({ content }) => new TextDecoder().decode(content)).join("");
-  const end = stdout.indexOf("\r\n\r\n");
-  return end < 0 ? "" : stdout.slice(end + 4);
-}
 
 function* endless(closed: () => void): Generator<string> {
   try {
@@ -177,8 +168,8 @@ Deno.test("a chunk reaches the client while the next is waited for", async () =>
   );
   using peer = await running.connect();
   await peer.send(request());
-  while (!bodyOf(peer.records).includes("first")) assert(await peer.read());
-  assertEquals(bodyOf(peer.records), "first");
+  while (!bodySoFar(peer.records).includes("first")) assert(await peer.read());
+  assertEquals(bodySoFar(peer.records), "first");
   next.resolve();
   assertEquals((await peer.answer()).text, "firstsecond");
 });
@@ -344,72 +335,6 @@ Deno.test("a HEAD keeps the Content-Length of the application", async () => {
     );
     assertEquals([headers["content-length"], text], ["10", ""]);
   }
-});
-
-// write()
-
-Deno.test("write() and what is returned make one body, in order", async () => {
-  for (const isAsync of [false, true]) {
-    const { text, status } = await askWsgi(
-      (_, startResponse) => {
-        const write = startResponse("200 OK", []);
-        write("a");
-        write(bytes("b"));
-        write("");
-        return isAsync ? later(["c", "d"]) : ["c", "d"];
-      },
-    );
-    assertEquals([text, status], ["abcd", 200]);
-  }
-});
-
-Deno.test("write() sends at once", async () => {
-  const next = gate();
-  await using running = new Running(
-    new Gateway(async (_, startResponse) => {
-      const write = startResponse("200 OK", []);
-      await write("first");
-      await next.promise;
-      write("second");
-      return [];
-    }),
-  );
-  using peer = await running.connect();
-  await peer.send(request());
-  while (bodyOf(peer.records) === "") assert(await peer.read());
-  assertEquals(bodyOf(peer.records), "first");
-  next.resolve();
-  const answer = await peer.answer();
-  assertEquals(answer.text, "firstsecond");
-  assertEquals(answer.headers["content-length"], undefined);
-});
-
-Deno.test("write() of nothing sends no headers", async () => {
-  const { status } = await askWsgi((_, startResponse) => {
-    startResponse("200 OK", [])("");
-    startResponse("503 Later", [], new Error("late"));
-    return [];
-  });
-  assertEquals(status, 503);
-});
-
-Deno.test("write() refuses what is neither a string nor bytes", async () => {
-  const { status, stderr } = await askWsgi((_, startResponse) => {
-    const write = startResponse("200 OK", []);
-    write(5 as unknown as string);
-    return [];
-  });
-  assertEquals(status, 500);
-  assertStringIncludes(stderr, "Cannot send a value of type number");
-});
-
-Deno.test("write() loses nothing, however much and not awaited", async () => {
-  const { body } = await askWsgi((_, startResponse) => {
-    const write = startResponse("200 OK", []);
-    for (let i = 0; i < 1000; i++) write("0123456789".repeat(100));
-    return ["end"];
-  });
-  assertEquals(body.length, 1_000_003);
 });
 
 Deno.test("strings are encoded in the gateway's charset", async () => {

@@ -10,6 +10,8 @@ import type {
 import type { ApplicationOptions } from "../../src/options.ts";
 import { ask } from "./ask.ts";
 import type { Asked, Question } from "./ask.ts";
+import { STDOUT } from "./wire.ts";
+import type { WireRecord } from "./wire.ts";
 
 /** Asks an application once. */
 export function askWsgi(
@@ -43,4 +45,12 @@ export async function seenOf(
   );
   if (status !== 200) throw new Error(`answered ${status}: ${stderr}${text}`);
   return JSON.parse(text);
+}
+
+/** What has come of the body of a response. */
+export function bodySoFar(records: WireRecord[]): string {
+  const stdout = records.filter(({ type }) => type === STDOUT)
+    .map(({ content }) => new TextDecoder().decode(content)).join("");
+  const end = stdout.indexOf("\r\n\r\n");
+  return end < 0 ? "" : stdout.slice(end + 4);
 }

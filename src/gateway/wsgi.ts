@@ -181,7 +181,10 @@ class WsgiCall {
     try {
       while (exchange.isOpen) {
         let next = reader.next();
-        if (isPromiseLike(next)) next = await this.#unlessGone(next);
+        if (isPromiseLike(next)) {
+          next = await this.#unlessGone(next);
+          if (!exchange.isOpen) break;
+        }
         if (next.done) {
           reader.done();
           break;

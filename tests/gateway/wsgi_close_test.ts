@@ -268,6 +268,36 @@ Deno.test("a body that waits is closed when the client goes away", async () => {
   }
 });
 
+Deno.test("a chunk that comes with the client's going harms nothing", async () => {
+  const left = gate();
+  let closings = 0;
+  const gateway: Gateway = new Gateway(answering(() => {
+    const { signal } = gateway.request;
+    return {
+      [Symbol.asyncIterator]: () => ({
+        next: () =>
+          new Promise<IteratorResult<string>>((resolve) => {
+            signal.addEventListener(
+              "abort",
+              () => resolve({ done: false, value: "late" }),
+            );
+          }),
+        return: () => {
+          closings++;
+          left.resolve();
+          return Promise.resolve({ done: true as const, value: "" });
+        },
+      }),
+    };
+  }));
+  await using running = new Running(gateway);
+  using peer = await running.connect();
+  await peer.send(request(), record(ABORT, 1));
+  await within(left.promise, "the body to be closed");
+  await running.goOn(2);
+  assertEquals([closings, running.logged], [1, []]);
+});
+
 Deno.test("a body that comes when the client has gone is closed unread", async () => {
   const called = gate();
   const answers = gate<WsgiBody>();

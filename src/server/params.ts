@@ -12,15 +12,29 @@ import type { Span } from "../protocol/pairs.ts";
 
 const EMPTY = new Uint8Array(0);
 
+/** Bytes that the copied parameters of about ten requests share. */
+const SLAB_LENGTH = 8 * 1024;
+/** Longer parameters have bytes of their own. */
+const MOST_SHARED = 2 * 1024;
+
 /** Where a look-up puts its finding, read at once: it would be made anew. */
 const SPAN: Span = { start: -1, end: -1 };
 
 /** A request with its parameters. */
 export class RequestParams extends ActiveRequest {
+  /**
+   * What parameters are copied to: an array for each request took longer than
+   * all else that a short one needs.
+   */
+  static #slab: Uint8Array = EMPTY;
+  static #slabEnd = 0;
+
   #buffer: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
   #isReadable = false;
+  /** Whether they were copied. */
+  #isKept = false;
   /** Whether the method is HEAD. */
   isHead = false;
 
@@ -47,16 +61,35 @@ export class RequestParams extends ActiveRequest {
       buffer[at + 1] === 69 && buffer[at + 2] === 65 && buffer[at + 3] === 68;
   }
 
-  /** Copies the parameters out of the reused buffer. */
+  /**
+   * Copies the parameters out of the reused buffer: they stay readable when
+   * the request has ended.
+   */
   keepParams(): void {
-    if (!this.#isReadable) return;
-    this.#buffer = this.#buffer.slice(this.#start, this.#end);
-    this.#end -= this.#start;
-    this.#start = 0;
+    if (!this.#isReadable || this.#isKept) return;
+    this.#isKept = true;
+    const length = this.#end - this.#start;
+    if (length > MOST_SHARED) {
+      this.#buffer = this.#buffer.slice(this.#start, this.#end);
+      this.#start = 0;
+    } else {
+      if (RequestParams.#slabEnd + length > RequestParams.#slab.length) {
+        RequestParams.#slab = new Uint8Array(SLAB_LENGTH);
+        RequestParams.#slabEnd = 0;
+      }
+      const slab = RequestParams.#slab;
+      const start = RequestParams.#slabEnd;
+      slab.set(this.#buffer.subarray(this.#start, this.#end), start);
+      this.#buffer = slab;
+      this.#start = start;
+      RequestParams.#slabEnd += length;
+    }
+    this.#end = this.#start + length;
   }
 
   /** The buffer of the parameters is about to be reused: they are gone. */
   dropParams(): void {
+    if (this.#isKept) return;
     this.#isReadable = false;
     this.#buffer = EMPTY;
   }

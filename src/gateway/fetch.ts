@@ -103,6 +103,8 @@ class FetchServing {
       return this.#serveGuarded(request, response, exchange, info);
     }
     const answer = this.#ask(request, exchange, info);
+    // The request may be kept, by whoever waits for `info.completed` too.
+    exchange.keepParams();
     return isPromise(answer)
       ? answer.then((value) => this.#send(value, exchange, response, info))
       : this.#send(answer, exchange, response, info);
@@ -157,6 +159,7 @@ class FetchServing {
     };
     try {
       const answer = this.#ask(request, exchange, info);
+      exchange.keepParams();
       const sent = isPromise(answer) ? answer.then(send) : send(answer);
       return sent === undefined ? undefined : sent.catch(fail);
     } catch (error) {

@@ -144,11 +144,6 @@ function readHeaders(exchange: Exchange): HeaderList {
     if (name === null) return;
     // nginx and Caddy say so where there is none.
     if (name === "content-type" && value === "") return;
-    if (SUSPECT.test(value)) {
-      value = value.replace(/^[\t ]+|[\t ]+$/g, "");
-      // A NUL or a line end in it is a web server's fault: it is no value.
-      if (NO_VALUE.test(value)) return;
-    }
     for (const header of headers) {
       if (header[0] !== name) continue;
       header[1] = name === "content-type"
@@ -162,5 +157,14 @@ function readHeaders(exchange: Exchange): HeaderList {
   if (contentLength >= 0) {
     headers.push(["content-length", String(contentLength)]);
   }
-  return headers;
+  return headers.some(([, value]) => SUSPECT.test(value))
+    ? cleanHeaders(headers)
+    : headers;
+}
+
+function cleanHeaders(headers: HeaderList): HeaderList {
+  return headers
+    // A NUL or a line end in it is a web server's fault: it is no value.
+    .filter(([, value]) => !NO_VALUE.test(value))
+    .map(([name, value]) => [name, value.replace(/^[\t ]+|[\t ]+$/g, "")]);
 }

@@ -113,11 +113,13 @@ export class Environment implements ProxyHandler<Values> {
     const values = this.#values;
     delete values[INSPECT];
     this.#exchange.params(false, (name, value) => {
-      if (name.startsWith("HTTP_") && headerName(name) === null) return;
-      const before = values[name];
-      values[name] = before !== undefined && name.startsWith("HTTP_")
-        ? joinValues(name === "HTTP_COOKIE" ? "cookie" : "", `${before}`, value)
-        : value;
+      if (!name.startsWith("HTTP_")) values[name] = value;
+      else if (headerName(name) !== null) {
+        const before = values[name] as string | undefined;
+        values[name] = before === undefined
+          ? value
+          : joinValues(name === "HTTP_COOKIE" ? "cookie" : "", before, value);
+      }
     });
     const read = (name: string) => values[name] as string | undefined;
     for (const name of CHANGED_NAMES) {

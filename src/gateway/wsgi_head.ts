@@ -2,7 +2,8 @@
 // rules of PEP 3333 and made a header block.
 //
 // Hot: most responses of an application are of few statuses and headers, so
-// the blocks made last are kept. What is found was checked when it was made.
+// the heads made last are kept, those used most in front. To compare their
+// strings, mostly the very same objects, takes a tenth of making them.
 
 import { HeaderBlock, isHopByHop } from "../cgi/header_block.ts";
 
@@ -14,14 +15,17 @@ export interface WsgiHead {
   readonly block: HeaderBlock;
 }
 
-/** Heads kept, and the most characters of one. */
-const MOST_KEPT = 256;
-const MOST_LENGTH = 1024;
+interface KeptHead extends WsgiHead {
+  /** As it was given: status, names and values. */
+  readonly given: readonly string[];
+}
 
-const kept = new Map<string, WsgiHead>();
+const MOST_KEPT = 16;
+
+const kept: KeptHead[] = [];
 
 /** `200 OK`: a reason, of Latin-1, with no space around it. */
-const STATUS = /^([2-5]\d\d) [!-~\x80-\xff](?:[ -~\x80-\xff]*[!-~\x80-\xff])?$/;
+const STATUS = /^[2-5]\d\d [!-~\x80-\xff](?:[ -~\x80-\xff]*[!-~\x80-\xff])?$/;
 /** A name (RFC 9110, section 5.6.2). */
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[ -~\x80-\xff]*$/;
@@ -38,87 +42,106 @@ export function wsgiHead(status: unknown, headers: unknown): WsgiHead {
   if (typeof status !== "string") {
     fail(`a status of type ${typeof status}`, "it is a string such as 200 OK");
   }
-  const key = keyOf(status, headers);
-  const found = kept.get(key);
-  if (found !== undefined) return found;
-  const head = makeHead(status, headers as [string, string][]);
-  if (key.length <= MOST_LENGTH) {
-    if (kept.size >= MOST_KEPT) kept.clear();
-    kept.set(key, head);
+  checkTypes(headers);
+  for (let i = 0; i < kept.length; i++) {
+    const head = kept[i]!;
+    if (!isOf(head, status, headers)) continue;
+    if (i > 0) {
+      kept[i] = kept[i - 1]!;
+      kept[i - 1] = head;
+    }
+    return head;
   }
+  const head = makeHead(status, headers);
+  // What was used once takes the place of what was used least.
+  kept[Math.min(kept.length, MOST_KEPT - 1)] = head;
   return head;
 }
 
-/**
- * A text that no other head has. Those that are valid hold no line feed, so
- * none that is invalid can look like one of them.
- */
-function keyOf(status: string, headers: unknown): string {
+type Headers = readonly (readonly [name: string, value: string])[];
+
+function checkTypes(headers: unknown): asserts headers is Headers {
   if (!Array.isArray(headers)) {
     fail(
       `headers of type ${typeof headers}`,
       "they are an array of [name, value]",
     );
   }
-  let key = `${headers.length}\n${status}`;
   for (let i = 0; i < headers.length; i++) {
     const header: unknown = headers[i];
     if (!Array.isArray(header) || header.length !== 2) {
       fail(`header ${i}`, "it is no [name, value]");
     }
-    const [name, value] = header;
-    if (typeof name !== "string" || typeof value !== "string") {
+    if (typeof header[0] !== "string" || typeof header[1] !== "string") {
       fail(
-        `header ${i}, a ${typeof name} and a ${typeof value}`,
+        `header ${i}, a ${typeof header[0]} and a ${typeof header[1]}`,
         "name and value are strings",
       );
     }
-    key += `\n${name}\n${value}`;
   }
-  return key;
 }
 
-function makeHead(status: string, headers: [string, string][]): WsgiHead {
-  const code = STATUS.exec(status)?.[1];
-  if (code === undefined) {
+function isOf({ given }: KeptHead, status: string, headers: Headers): boolean {
+  if (given.length !== 1 + 2 * headers.length || given[0] !== status) {
+    return false;
+  }
+  for (let i = 0; i < headers.length; i++) {
+    const header = headers[i]!;
+    if (given[1 + 2 * i] !== header[0] || given[2 + 2 * i] !== header[1]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+function makeHead(status: string, headers: Headers): KeptHead {
+  if (!STATUS.test(status)) {
     fail(
       `the status ${JSON.stringify(status)}`,
       "it is a number of 200 to 599, a space and a reason of Latin-1 characters, such as 200 OK",
     );
   }
+  const given = [status];
   const fields: [string, string][] = [];
-  const seen = new Set<string>();
-  for (const [given, value] of headers) {
-    checkName(given);
-    checkValue(given, value);
-    const name = given.toLowerCase();
-    if (name === "content-length") {
-      if (seen.has(name)) fail("two Content-Length", "a body has one length");
-      if (!/^\d{1,15}$/.test(value)) {
-        fail(
-          `the Content-Length ${JSON.stringify(value)}`,
-          "it is a number of bytes, of digits alone",
-        );
-      }
+  let type = "";
+  let hasLength = false;
+  let tellsBuffering = false;
+  for (const [name, value] of headers) {
+    given.push(name, value);
+    const field = fieldName(name);
+    if (!VALUE.test(value)) {
+      fail(
+        `the header ${name} set to ${JSON.stringify(value)}`,
+        "a value holds Latin-1 characters, and no control characters",
+      );
     }
-    seen.add(name);
-    fields.push([name, value]);
+    if (field === "content-type") type = value;
+    else if (field === "x-accel-buffering") tellsBuffering = true;
+    else if (field === "content-length") {
+      checkLength(value, hasLength);
+      hasLength = true;
+    }
+    fields.push([field, value]);
   }
-  const type = fields.find(([name]) => name === "content-type")?.[1];
-  if (
-    type !== undefined && /^text\/event-stream\s*(;|$)/i.test(type) &&
-    !seen.has("x-accel-buffering")
-  ) {
+  if (!tellsBuffering && /^text\/event-stream\s*(;|$)/i.test(type)) {
     // nginx would hold events back.
     fields.push(["x-accel-buffering", "no"]);
   }
+  const code = Number(status.slice(0, 3));
   return {
-    status: Number(code),
-    block: new HeaderBlock(Number(code), status.slice(4), fields),
+    status: code,
+    block: new HeaderBlock(code, status.slice(4), fields),
+    given,
   };
 }
 
-function checkName(name: string): void {
+/** Names that were checked, in lower case. */
+const names = new Map<string, string>();
+const MOST_NAMES = 256;
+
+function fieldName(name: string): string {
+  const known = names.get(name);
+  if (known !== undefined) return known;
   if (!NAME.test(name)) {
     fail(
       `a header named ${JSON.stringify(name)}`,
@@ -131,16 +154,21 @@ function checkName(name: string): void {
       "it is hop-by-hop and belongs to the web server (PEP 3333)",
     );
   }
-  if (name.toLowerCase() === "status") {
+  const field = name.toLowerCase();
+  if (field === "status") {
     fail("a header Status", "the status is the first argument");
   }
+  if (names.size >= MOST_NAMES) names.clear();
+  names.set(name, field);
+  return field;
 }
 
-function checkValue(name: string, value: string): void {
-  if (VALUE.test(value)) return;
+function checkLength(value: string, isSecond: boolean): void {
+  if (isSecond) fail("two Content-Length", "a body has one length");
+  if (/^\d{1,15}$/.test(value)) return;
   fail(
-    `the header ${name} to ${JSON.stringify(value)}`,
-    "a value holds Latin-1 characters, and no control characters",
+    `the Content-Length ${JSON.stringify(value)}`,
+    "it is a number of bytes, of digits alone",
   );
 }
 

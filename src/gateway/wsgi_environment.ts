@@ -34,7 +34,7 @@ const OWN_NAMES = [
 ] as const;
 
 /** Those of the web server that are not always taken as they come. */
-const CHANGED_NAMES = [
+const CHANGED_NAMES: ReadonlySet<string> = new Set([
   "CONTENT_LENGTH",
   "PATH_INFO",
   "SCRIPT_NAME",
@@ -42,7 +42,7 @@ const CHANGED_NAMES = [
   "SERVER_NAME",
   "SERVER_PORT",
   "SERVER_PROTOCOL",
-] as const;
+]);
 
 const VERSION = Object.freeze([1, 0] as const);
 
@@ -92,7 +92,7 @@ export class Environment implements ProxyHandler<Values> {
       case "wsgi.version":
         return VERSION;
       case "wsgi.url_scheme":
-        return requestScheme((variable) => this.#exchange.param(variable));
+        return requestScheme((name) => this.#exchange.param(name));
       case "wsgi.input":
         return this.#input ??= new WsgiInput(this.#exchange);
       case "wsgi.errors":
@@ -105,7 +105,10 @@ export class Environment implements ProxyHandler<Values> {
       case "smisk.app":
         return this.#gateway;
     }
-    return variableValue(name, (variable) => this.#exchange.param(variable));
+    const value = this.#exchange.param(name) ?? undefined;
+    return CHANGED_NAMES.has(name)
+      ? variableValue(name, value, (name) => this.#exchange.param(name))
+      : value;
   }
 
   /** Makes it an object like any other: from now on nothing is trapped. */
@@ -123,7 +126,7 @@ export class Environment implements ProxyHandler<Values> {
     });
     const read = (name: string) => values[name] as string | undefined;
     for (const name of CHANGED_NAMES) {
-      const value = variableValue(name, read);
+      const value = variableValue(name, read(name), read);
       if (value !== undefined) values[name] = value;
     }
     for (const name of OWN_NAMES) values[name] = this.#read(name);
@@ -190,17 +193,18 @@ function inspectWhole(
 /** A variable as PEP 3333 wants it. */
 function variableValue(
   name: string,
+  value: string | undefined,
   read: (name: string) => string | null | undefined,
 ): string | undefined {
-  const value = read(name) ?? undefined;
   switch (name) {
     case "SCRIPT_NAME":
       // nginx's own settings make it the whole path, this one among them.
       return value === undefined || value === "/" ? "" : value;
     case "PATH_INFO":
-      return read("SCRIPT_NAME") === "/" && !value?.startsWith("/")
-        ? `/${value ?? ""}`
-        : value ?? "";
+      if (value?.startsWith("/") || read("SCRIPT_NAME") !== "/") {
+        return value ?? "";
+      }
+      return `/${value ?? ""}`;
     case "QUERY_STRING":
       return value ?? "";
     case "SERVER_NAME":

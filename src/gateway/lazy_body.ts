@@ -1,6 +1,7 @@
 // The body of a lazy Request: no stream is made of what is read whole, and
 // nothing is read before it is asked for.
 
+import { Phase } from "../protocol/active_request.ts";
 import type { Exchange } from "../server/exchange.ts";
 import type { InnerBody, InnerBodyClass } from "./runtime_request.ts";
 
@@ -59,7 +60,7 @@ export function bodyMaker(Body: InnerBodyClass): MakeBody {
 async function bytesOf(exchange: Exchange): Promise<Uint8Array<ArrayBuffer>> {
   const { input } = exchange;
   const bytes = await input.all(exchange.contentLength);
-  if (!input.isEnded) failAnswered();
+  checkWhole(exchange, bytes.length);
   return bytes;
 }
 
@@ -73,15 +74,17 @@ export function streamOf(
   exchange: Exchange,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const { input } = exchange;
+  let length = 0;
   return new ReadableStream({
     type: "bytes",
     async pull(controller) {
       const chunk = await input.read();
       if (chunk !== null) {
+        length += chunk.length;
         controller.enqueue(chunk);
         return;
       }
-      if (!input.isEnded) failAnswered();
+      checkWhole(exchange, length);
       controller.close();
       // Who reads into a buffer of their own waits for it to come back.
       controller.byobRequest?.respond(0);
@@ -92,8 +95,9 @@ export function streamOf(
   });
 }
 
-/** What is left of a body when the answer is whole is dropped. */
-function failAnswered(): never {
+/** What is left of a body when the answer is whole has been dropped. */
+function checkWhole(exchange: Exchange, length: number): void {
+  if (exchange.phase > Phase.STDIN && length === exchange.received) return;
   throw new TypeError(
     "Cannot read the body of a request that was answered: read it before the response ends",
   );

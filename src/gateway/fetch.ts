@@ -106,7 +106,10 @@ class FetchServing {
     // The request may be kept, by whoever waits for `info.completed` too.
     exchange.keepParams();
     return isPromise(answer)
-      ? answer.then((value) => this.#send(value, exchange, response, info))
+      ? answer.then(
+        (value) => this.#send(value, exchange, response, info),
+        (error) => failWith(error, exchange),
+      )
       : this.#send(answer, exchange, response, info);
   }
 
@@ -142,8 +145,8 @@ class FetchServing {
     const send = (value: unknown) =>
       this.#send(value, exchange, response, info);
     const fail = (error: unknown): void | Promise<void> => {
-      // A stream broke off: nothing can be said any more.
-      if (response.hasBegun) throw error;
+      // A stream broke off, or nobody is left: nothing can be said any more.
+      if (response.hasBegun || error === exchange.abortReason) throw error;
       const giveUp = (second: unknown): never => {
         for (const line of describeError(error).split("\n")) request.log(line);
         throw second;
@@ -160,10 +163,21 @@ class FetchServing {
     try {
       const answer = this.#ask(request, exchange, info);
       exchange.keepParams();
-      const sent = isPromise(answer) ? answer.then(send) : send(answer);
+      const sent = isPromise(answer)
+        ? answer.then(send, (error) => failWith(error, exchange))
+        : send(answer);
       return sent === undefined ? undefined : sent.catch(fail);
     } catch (error) {
       return fail(error);
     }
   }
+}
+
+/**
+ * Throws what a handler was refused with. What the signal of its Request has
+ * caused is told by the error that fired it: it is no news.
+ */
+function failWith(error: unknown, exchange: Exchange): never {
+  const isAbort = error instanceof DOMException && error.name === "AbortError";
+  throw isAbort && exchange.signal.aborted ? exchange.signal.reason : error;
 }

@@ -58,6 +58,9 @@ export class RequestInfo implements ServeHandlerInfo {
     if (this.#completed === null) {
       this.#completed = this.#exchange.completed.then(() => {
         if (this.#failure !== null) throw this.#failure.error;
+        // A time-out is answered, and a failure all the same.
+        const { abortReason } = this.#exchange;
+        if (abortReason !== null) throw abortReason;
       });
       // Who does not wait for it must not crash the process with it.
       this.#completed.catch(() => {});

@@ -21,11 +21,18 @@ import type { WsgiApplication } from "./wsgi_types.ts";
  * import { Gateway } from "@smisk/smisk";
  * import type { StartResponse, WsgiEnvironment } from "@smisk/smisk";
  *
- * function helloApp(env: WsgiEnvironment, startResponse: StartResponse) {
+ * function helloApp(_env: WsgiEnvironment, startResponse: StartResponse) {
  *   startResponse("200 OK", [["Content-type", "text/plain"]]);
  *   return ["Hello, World!"];
  * }
  * new Gateway(helloApp);
+ * ```
+ *
+ * @example Put a web-standard application behind a web server
+ * ```ts
+ * import { Gateway } from "@smisk/smisk";
+ *
+ * new Gateway({ fetch: () => new Response("Hello, World!") });
  * ```
  */
 export class Gateway extends Application {

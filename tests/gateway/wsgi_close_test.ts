@@ -1,9 +1,6 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Gateway } from "../../src/gateway/gateway.ts";
-import type {
-  WsgiApplication,
-  WsgiBody,
-} from "../../src/gateway/wsgi_types.ts";
+import type { WsgiBody } from "../../src/gateway/wsgi_types.ts";
 import type { Peer } from "../support/peer.ts";
 import { within } from "../support/peer.ts";
 import { gate, Running } from "../support/running.ts";
@@ -319,82 +316,40 @@ Deno.test("a body that comes when the client has gone is closed unread", async (
   assertEquals(watched.done, ["return"]);
 });
 
-Deno.test("a body's close() may fail: that is logged, and the response is whole", async () => {
-  const fails: WsgiApplication[] = [
-    answering(() =>
-      Object.assign(["a"], {
-        close() {
-          throw new Error("close fails");
-        },
-      })
-    ),
-    answering(() =>
-      Object.assign(["a"], {
-        close: () => Promise.reject(new Error("close fails")),
-      })
-    ),
-    answering(() => ({
-      *[Symbol.iterator]() {
-        yield "a";
-      },
-      close() {
-        throw new Error("close fails");
-      },
-    })),
-  ];
-  for (const app of fails) {
-    await using running = new Running(new Gateway(app));
-    using peer = await running.connect();
-    const { text, status, appStatus, stderr } = await peer.ask(request());
-    assertEquals([text, status, appStatus], ["a", 200, 0]);
-    await running.goOn(1);
-    const log = stderr + running.logged.join("\n");
-    assertStringIncludes(log, "Closing a body failed: Error: close fails");
-  }
-});
-
-Deno.test("where body and close() fail, both are told", async () => {
-  const { status, stderr } = await askWsgi(answering(() => ({
-    // deno-lint-ignore require-yield
-    *[Symbol.iterator]() {
-      throw new Error("body fails");
-    },
-    close() {
-      throw new Error("close fails");
-    },
-  })));
-  assertEquals(status, 500);
-  assertStringIncludes(stderr, "Error: body fails");
-  assertStringIncludes(stderr, "Closing a body failed: Error: close fails");
-});
-
-Deno.test("an error of a stream is told once", async () => {
-  const { status, stderr } = await askWsgi(
-    answering(() =>
-      new ReadableStream<string>({
-        pull(controller) {
-          controller.error(new Error("stream fails"));
-        },
-      })
+Deno.test("a body that waits is closed when the request takes too long", async () => {
+  const closed = gate();
+  await using running = new Running(
+    new Gateway(
+      answering(() => ({
+        [Symbol.asyncIterator]: () => ({ next: () => gate<never>().promise }),
+        close: () => closed.resolve(),
+      })),
+      { requestTimeoutMs: 50 },
     ),
   );
-  assertEquals(status, 500);
-  assertEquals(stderr.split("Error: stream fails").length, 2, stderr);
+  using peer = await running.connect();
+  const { status } = await peer.ask(request());
+  assertEquals(status, 504);
+  await within(closed.promise, "the body to be closed");
 });
 
-Deno.test("close() comes when all was said, and can still log", async () => {
-  const order: string[] = [];
-  const { stderr } = await askWsgi(answering((env) => ({
-    *[Symbol.iterator]() {
-      order.push("first");
-      yield "a";
-      order.push("last");
-    },
-    close() {
-      order.push("close");
-      env["wsgi.errors"].write(`closed ${env.REMOTE_ADDR}\n`);
-    },
-  })));
-  assertEquals(order, ["first", "last", "close"]);
-  assertEquals(stderr, "closed 192.0.2.1\n");
+Deno.test("a body that waits is closed when the server is made to stop", async () => {
+  const waits = gate();
+  const closed = gate();
+  await using running = new Running(
+    new Gateway(answering(() => ({
+      [Symbol.asyncIterator]: () => ({
+        next: () => {
+          waits.resolve();
+          return gate<never>().promise;
+        },
+      }),
+      close: () => closed.resolve(),
+    }))),
+  );
+  using peer = await running.connect();
+  await peer.send(request());
+  await within(waits.promise, "the application to wait");
+  await within(running.server.abort(), "the server to stop");
+  await within(closed.promise, "the body to be closed");
 });

@@ -135,7 +135,8 @@ function checkParts({ status, body }: ResponseParts): void {
 }
 
 function nameOf(value: unknown): string {
-  if (typeof value !== "object" || value === null) return String(value);
+  if (value === undefined || value === null) return String(value);
+  if (typeof value !== "object") return `a ${typeof value}`;
   const name = value.constructor?.name;
   return name ? `an object of class ${name}` : "an object";
 }

@@ -31,7 +31,7 @@ export interface StaticBody {
   /** All of it. */
   readonly body: string | Uint8Array<ArrayBuffer>;
   /** Whether it was read. */
-  readonly consumed: boolean;
+  consumed: boolean;
 }
 
 /** The class of bodies. */

@@ -32,7 +32,10 @@ export interface ResponseParts {
   readonly length: number | null;
 }
 
-/** Reads a Response; null where it is none. */
+/**
+ * Reads a Response, whose body is used then, unless it is a stream; null where
+ * it is none.
+ */
 export type ReadResponse = (response: Response) => ResponseParts | null;
 
 /** What a Response keeps. */
@@ -91,6 +94,7 @@ const ENCODED_HEADERS: ReadonlySet<string> = new Set([
  * @returns Its parts.
  */
 export function readPublic(response: Response): ResponseParts | null {
+  if (!isResponse(response)) return null;
   const { status, statusText, body } = response;
   const headers = [...response.headers];
   return {
@@ -104,6 +108,14 @@ export function readPublic(response: Response): ResponseParts | null {
     body: response.bodyUsed || body?.locked ? undefined : body,
     length: null,
   };
+}
+
+function isResponse(value: Response): boolean {
+  try {
+    return value.status >= 0;
+  } catch {
+    return false; // It has no more than the prototype of one.
+  }
 }
 
 function withoutEncoding(headers: HeaderList): HeaderList {
@@ -141,6 +153,7 @@ function readerOf(symbols: Map<string, symbol>): ReadResponse {
     const contentType = slots[typeSlot] as string | null;
     const isConsumed = slots[consumedSlot] === true;
     if (text !== null) {
+      slots[consumedSlot] = true;
       return {
         status,
         statusText,
@@ -171,7 +184,9 @@ function contentOf(body: InnerBody): ResponseParts["body"] {
     return body.unusable() ? undefined : streamOrStatic;
   }
   const content = streamOrStatic as StaticBody;
-  return content.consumed ? undefined : content.body;
+  if (content.consumed) return undefined;
+  content.consumed = true;
+  return content.body;
 }
 
 /** A sample, and what is to be read of it. */

@@ -6,7 +6,7 @@ import type { ServiceResponse } from "../response.ts";
 import type { Exchange } from "../server/exchange.ts";
 import { readPublic } from "./runtime_response.ts";
 import type { ReadResponse, ResponseParts } from "./runtime_response.ts";
-import { sendStream } from "./stream_sender.ts";
+import { drop, sendStream } from "./stream_sender.ts";
 
 const EVENTS = /^text\/event-stream\s*(?:;|$)/i;
 
@@ -64,16 +64,9 @@ export class ResponseSender {
     const { status, body } = parts;
     if (body instanceof ReadableStream && !exchange.isOpen) {
       // It took too long: nobody is left to read it.
-      return body.cancel(exchange.abortReason);
+      return drop(exchange, body, exchange.abortReason);
     }
-    try {
-      checkParts(parts);
-    } catch (error) {
-      if (!(body instanceof ReadableStream)) throw error;
-      return body.cancel(error).then(() => {
-        throw error;
-      });
-    }
+    checkParts(parts);
     const { head, isEvents } = this.#headOf(parts);
     response.beginWith(head, status);
     if (typeof body === "string") {
@@ -111,7 +104,7 @@ function sendRest(
   }
   if (output.hasNoBody) {
     output.tellsLength = false;
-    return body.cancel();
+    return drop(exchange, body);
   }
   return sendStream(exchange, body, isEvents);
 }

@@ -37,6 +37,25 @@ class LateFlush {
 }
 
 /**
+ * Cancels a stream that nobody reads.
+ *
+ * @param exchange The request whose body it was to be.
+ * @param body The stream, or what reads it.
+ * @param reason Why.
+ * @returns Settles when it is done; what fails is logged.
+ */
+export function drop(
+  exchange: Exchange,
+  body: Pick<ReadableStream, "cancel">,
+  reason?: unknown,
+): Promise<void> {
+  return body.cancel(reason).catch((error) => {
+    const message = `Cancelling a body failed: ${describeError(error)}`;
+    for (const line of message.split("\n")) exchange.log(line);
+  });
+}
+
+/**
  * Sends a stream, up to its end or that of the request. It is read no faster
  * than the web server takes it, and cancelled, once, where nobody is left to
  * read.
@@ -60,9 +79,7 @@ export async function sendStream(
   const cancel = (reason: unknown) => {
     if (isCancelled) return;
     isCancelled = true;
-    reader.cancel(reason).catch((error) => {
-      exchange.log(`Cancelling a body failed: ${describeError(error)}`);
-    });
+    drop(exchange, reader, reason);
   };
   signal.addEventListener("abort", () => {
     // Of a client that has only closed its writing side, more is wanted.

@@ -31,6 +31,12 @@ export type { CookieOptions } from "./src/cookies.ts";
 export * from "./src/errors.ts";
 export type { FetchApplication } from "./src/gateway/fetch.ts";
 export { Gateway } from "./src/gateway/gateway.ts";
+export { serve } from "./src/gateway/serve.ts";
+export type {
+  ServeHandler,
+  ServeInit,
+  ServeOptions,
+} from "./src/gateway/serve.ts";
 export type { ServeHandlerInfo } from "./src/gateway/serve_info.ts";
 export { validator } from "./src/gateway/validator.ts";
 export type {

@@ -40,7 +40,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 /** The parts that may name the runtime; all others run anywhere. */
-const MAY_NAME_DENO = ["server", "client", "command"];
+const MAY_NAME_DENO = ["server", "client", "command", "gateway"];
 
 const MOST_LINES = 400;
 

@@ -160,12 +160,13 @@ function applicationOf(
   first: ServeHandler | ServeOptions | ServeInit | FetchApplication,
   second: ServeHandler | undefined,
 ): FetchApplication {
-  const handler = second ??
-    (typeof first === "function"
-      ? first
-      : (first as Partial<{ handler: ServeHandler }>).handler);
-  if (typeof handler === "function") return { fetch: handler };
-  const { fetch } = first as Partial<FetchApplication>;
+  const given = typeof first === "function" ? { handler: first } : first ?? {};
+  const { handler, fetch } = given as {
+    handler?: ServeHandler;
+    fetch?: ServeHandler;
+  };
+  const own = second ?? handler;
+  if (typeof own === "function") return { fetch: own };
   if (typeof fetch === "function") return first as FetchApplication;
   throw new TypeError(
     "Cannot serve without a handler: give a function, or an object with a method fetch",

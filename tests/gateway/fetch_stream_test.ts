@@ -2,55 +2,20 @@
 // how they end.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { bothWays, someBytes, texts } from "../support/fetch.ts";
+import {
+  bothWays,
+  someBytes,
+  steps,
+  texts,
+  untilText,
+} from "../support/fetch.ts";
 import { within } from "../support/peer.ts";
 import type { Peer } from "../support/peer.ts";
 import { gate } from "../support/running.ts";
-import {
-  ABORT,
-  answer,
-  END,
-  record,
-  request,
-  STDERR,
-  STDOUT,
-} from "../support/wire.ts";
+import { ABORT, END, record, request, STDOUT } from "../support/wire.ts";
 
 const MIB = 1 << 20;
 const bytes = (text: string) => new TextEncoder().encode(text);
-
-/** A stream that gives each text when its turn has come. */
-function steps(count: number) {
-  const gates = Array.from({ length: count }, () => gate<string>());
-  let at = 0;
-  const cancelled: unknown[] = [];
-  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
-    async pull(controller) {
-      if (at === count) return controller.close();
-      controller.enqueue(bytes(await gates[at++]!.promise));
-    },
-    cancel(reason) {
-      cancelled.push(reason);
-    },
-  });
-  return {
-    stream,
-    cancelled,
-    say: (i: number, text: string) => gates[i]!.resolve(text),
-  };
-}
-
-/** Reads until STDOUT holds a text. */
-async function until(peer: Peer, text: string): Promise<void> {
-  await peer.until(
-    () => {
-      const stdout = peer.records.filter(({ type }) => type === STDOUT)
-        .map(({ content }) => new TextDecoder().decode(content)).join("");
-      return stdout.includes(text);
-    },
-    `"${text}"`,
-  );
-}
 
 for (const type of ["text/plain", "text/event-stream", "application/x"]) {
   bothWays(`a stream of ${type} leaves chunk by chunk`, async (way) => {
@@ -61,10 +26,10 @@ for (const type of ["text/plain", "text/event-stream", "application/x"]) {
     using peer = await running.connect();
     await peer.send(request());
     // The header too leaves by itself.
-    await until(peer, "Status: 200 OK\r\n\r\n");
+    await untilText(peer, "Status: 200 OK\r\n\r\n");
     for (const [i, text] of ["one;", "two;", "three;"].entries()) {
       say(i, text);
-      await until(peer, text);
+      await untilText(peer, text);
     }
     assertEquals((await peer.answer()).text, "one;two;three;");
     assertEquals(cancelled, []);
@@ -185,7 +150,7 @@ for (const [how, leave] of GONE) {
     using peer = await running.connect();
     await peer.send(request());
     say(0, "one;");
-    await until(peer, "one;");
+    await untilText(peer, "one;");
     await leave(peer);
     await running.goOn();
     assertEquals(cancelled.length, 1);
@@ -294,156 +259,12 @@ bothWays("a cancel() that fails is logged, and no more", async (way) => {
   );
   using peer = await running.connect();
   await peer.send(request());
-  await until(peer, "one");
+  await untilText(peer, "one");
   await peer.send(record(ABORT, 1));
   await running.goOn();
   assertStringIncludes(`${running.logged}`, "Error: deliberate");
   const next = request({ id: 2, params: { REQUEST_URI: "/next" } });
   assertEquals((await peer.ask(next, 2)).text, "next");
-});
-
-/** A stream that fails once its first chunk has left. */
-function failing(error: unknown) {
-  const mayFail = gate();
-  let isFirst = true;
-  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
-    async pull(controller) {
-      if (isFirst) controller.enqueue(bytes("first;"));
-      else {
-        await mayFail.promise;
-        controller.error(error);
-      }
-      isFirst = false;
-    },
-  });
-  return { stream, fail: () => mayFail.resolve() };
-}
-
-bothWays(
-  "a stream that fails midway is not passed off as whole",
-  async (way) => {
-    const { stream, fail } = failing(new Error("deliberate"));
-    await using running = way.run(() => new Response(stream));
-    using peer = await running.connect();
-    await peer.send(request());
-    await until(peer, "first;");
-    fail();
-    const records = await peer.toEnd();
-    assertEquals(answer(records).text, "first;");
-    assertEquals(records.filter(({ type }) => type === END), []);
-    const stderr = records.filter(({ type }) => type === STDERR)
-      .map(({ content }) => new TextDecoder().decode(content)).join("");
-    assertStringIncludes(stderr + running.logged, "Error: deliberate");
-  },
-);
-
-bothWays(
-  "a stream that fails midway leaves others of its connection alone",
-  async (way) => {
-    const { stream, fail } = failing(new Error("deliberate"));
-    const other = steps(1);
-    await using running = way.run(({ url }) =>
-      new Response(url.endsWith("/other") ? other.stream : stream)
-    );
-    using peer = await running.connect();
-    await peer.send(
-      request(),
-      request({ id: 2, params: { REQUEST_URI: "/other" } }),
-    );
-    await until(peer, "first;");
-    fail();
-    const broken = await peer.answer(1);
-    assert(broken.appStatus !== 0);
-    other.say(0, "whole");
-    const whole = await peer.answer(2);
-    assertEquals([whole.text, whole.appStatus], ["whole", 0]);
-  },
-);
-
-bothWays(
-  "a stream that fails before anything has left is a 500",
-  async (way) => {
-    for (
-      const make of [
-        () =>
-          new ReadableStream({
-            start: (controller) => controller.error(new Error("deliberate")),
-          }),
-        () =>
-          new ReadableStream({
-            pull() {
-              throw new Error("deliberate");
-            },
-          }),
-        () => {
-          let isFirst = true;
-          return new ReadableStream({
-            pull(controller) {
-              if (isFirst) controller.enqueue(bytes("first"));
-              else controller.error(new Error("deliberate"));
-              isFirst = false;
-            },
-          });
-        },
-      ]
-    ) {
-      const { status, text, stderr } = await way.ask(() =>
-        new Response(make())
-      );
-      assertEquals(status, 500);
-      assert(!text.includes("first"), text);
-      assertStringIncludes(stderr, "Error: deliberate");
-    }
-  },
-);
-
-for (
-  const [what, chunk] of [
-    ["a string", "text"],
-    ["a number", 1],
-    ["an ArrayBuffer", new ArrayBuffer(4)],
-    ["undefined", undefined],
-    ["a DataView", new DataView(new ArrayBuffer(4))],
-  ] as const
-) {
-  bothWays(
-    `a chunk that is ${what} is an error, and ends the stream`,
-    async (way) => {
-      const cancelled: unknown[] = [];
-      const { status, stderr } = await way.ask(() =>
-        new Response(
-          new ReadableStream({
-            pull: (controller) => controller.enqueue(chunk as never),
-            cancel: (reason) => cancelled.push(reason) as unknown as void,
-          }),
-        )
-      );
-      assertEquals(status, 500);
-      assertStringIncludes(stderr, "a body is a stream of Uint8Array");
-      assertEquals(cancelled.length, 1);
-    },
-  );
-}
-
-bothWays(
-  "a stream shorter than its Content-Length is broken off",
-  async (way) => {
-    await using running = way.run(() =>
-      new Response(texts("abc"), { headers: { "content-length": "5" } })
-    );
-    using peer = await running.connect();
-    await peer.send(request());
-    const records = await peer.toEnd();
-    assertEquals(records.filter(({ type }) => type === END), []);
-  },
-);
-
-bothWays("a stream longer than its Content-Length is cut off", async (way) => {
-  const { text, logged } = await way.ask(() =>
-    new Response(texts("abc", "def"), { headers: { "content-length": "4" } })
-  );
-  assertEquals(text, "abcd");
-  assertStringIncludes(`${logged}`, "2 bytes longer");
 });
 
 bothWays("many streams at once on one connection keep apart", async (way) => {

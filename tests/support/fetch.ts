@@ -8,8 +8,10 @@ import { findResponseReader } from "../../src/gateway/runtime_response.ts";
 import type { ServeHandler } from "../../src/gateway/serve.ts";
 import { ask } from "./ask.ts";
 import type { Asked, Question } from "./ask.ts";
-import { Running } from "./running.ts";
+import type { Peer } from "./peer.ts";
+import { gate, Running } from "./running.ts";
 import type { RunningOptions } from "./running.ts";
+import { STDOUT } from "./wire.ts";
 
 /** One way of serving. */
 export interface Way {
@@ -88,3 +90,36 @@ export function texts(
 }
 
 const utf8 = new TextEncoder();
+
+/** A stream that gives each text when its turn has come. */
+export function steps(count: number) {
+  const gates = Array.from({ length: count }, () => gate<string>());
+  let at = 0;
+  const cancelled: unknown[] = [];
+  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      if (at === count) return controller.close();
+      controller.enqueue(utf8.encode(await gates[at++]!.promise));
+    },
+    cancel(reason) {
+      cancelled.push(reason);
+    },
+  });
+  return {
+    stream,
+    cancelled,
+    say: (i: number, text: string) => gates[i]!.resolve(text),
+  };
+}
+
+/** Reads until STDOUT holds a text. */
+export async function untilText(peer: Peer, text: string): Promise<void> {
+  await peer.until(
+    () => {
+      const stdout = peer.records.filter(({ type }) => type === STDOUT)
+        .map(({ content }) => new TextDecoder().decode(content)).join("");
+      return stdout.includes(text);
+    },
+    `"${text}"`,
+  );
+}

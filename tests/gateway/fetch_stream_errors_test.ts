@@ -1,0 +1,152 @@
+// Streams as bodies of Responses that do not end as they should.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { bothWays, steps, texts, untilText } from "../support/fetch.ts";
+import { gate } from "../support/running.ts";
+import { answer, END, request, STDERR } from "../support/wire.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+/** A stream that fails once its first chunk has left. */
+function failing(error: unknown) {
+  const mayFail = gate();
+  let isFirst = true;
+  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      if (isFirst) controller.enqueue(bytes("first;"));
+      else {
+        await mayFail.promise;
+        controller.error(error);
+      }
+      isFirst = false;
+    },
+  });
+  return { stream, fail: () => mayFail.resolve() };
+}
+
+bothWays(
+  "a stream that fails midway is not passed off as whole",
+  async (way) => {
+    const { stream, fail } = failing(new Error("deliberate"));
+    await using running = way.run(() => new Response(stream));
+    using peer = await running.connect();
+    await peer.send(request());
+    await untilText(peer, "first;");
+    fail();
+    const records = await peer.toEnd();
+    assertEquals(answer(records).text, "first;");
+    assertEquals(records.filter(({ type }) => type === END), []);
+    const stderr = records.filter(({ type }) => type === STDERR)
+      .map(({ content }) => new TextDecoder().decode(content)).join("");
+    assertStringIncludes(stderr + running.logged, "Error: deliberate");
+  },
+);
+
+bothWays(
+  "a stream that fails midway leaves others of its connection alone",
+  async (way) => {
+    const { stream, fail } = failing(new Error("deliberate"));
+    const other = steps(1);
+    await using running = way.run(({ url }) =>
+      new Response(url.endsWith("/other") ? other.stream : stream)
+    );
+    using peer = await running.connect();
+    await peer.send(
+      request(),
+      request({ id: 2, params: { REQUEST_URI: "/other" } }),
+    );
+    await untilText(peer, "first;");
+    fail();
+    const broken = await peer.answer(1);
+    assert(broken.appStatus !== 0);
+    other.say(0, "whole");
+    const whole = await peer.answer(2);
+    assertEquals([whole.text, whole.appStatus], ["whole", 0]);
+  },
+);
+
+bothWays(
+  "a stream that fails before anything has left is a 500",
+  async (way) => {
+    for (
+      const make of [
+        () =>
+          new ReadableStream({
+            start: (controller) => controller.error(new Error("deliberate")),
+          }),
+        () =>
+          new ReadableStream({
+            pull() {
+              throw new Error("deliberate");
+            },
+          }),
+        () => {
+          let isFirst = true;
+          return new ReadableStream({
+            pull(controller) {
+              if (isFirst) controller.enqueue(bytes("first"));
+              else controller.error(new Error("deliberate"));
+              isFirst = false;
+            },
+          });
+        },
+      ]
+    ) {
+      const { status, text, stderr } = await way.ask(() =>
+        new Response(make())
+      );
+      assertEquals(status, 500);
+      assert(!text.includes("first"), text);
+      assertStringIncludes(stderr, "Error: deliberate");
+    }
+  },
+);
+
+for (
+  const [what, chunk] of [
+    ["a string", "text"],
+    ["a number", 1],
+    ["an ArrayBuffer", new ArrayBuffer(4)],
+    ["undefined", undefined],
+    ["a DataView", new DataView(new ArrayBuffer(4))],
+  ] as const
+) {
+  bothWays(
+    `a chunk that is ${what} is an error, and ends the stream`,
+    async (way) => {
+      const cancelled: unknown[] = [];
+      const { status, stderr } = await way.ask(() =>
+        new Response(
+          new ReadableStream({
+            pull: (controller) => controller.enqueue(chunk as never),
+            cancel: (reason) => cancelled.push(reason) as unknown as void,
+          }),
+        )
+      );
+      assertEquals(status, 500);
+      assertStringIncludes(stderr, "a body is a stream of Uint8Array");
+      assertEquals(cancelled.length, 1);
+    },
+  );
+}
+
+bothWays(
+  "a stream shorter than its Content-Length is broken off",
+  async (way) => {
+    await using running = way.run(() =>
+      new Response(texts("abc"), { headers: { "content-length": "5" } })
+    );
+    using peer = await running.connect();
+    await peer.send(request());
+    const records = await peer.toEnd();
+    assertEquals(records.filter(({ type }) => type === END), []);
+  },
+);
+
+bothWays("a stream longer than its Content-Length is cut off", async (way) => {
+  const { text, logged } = await way.ask(() =>
+    new Response(texts("abc", "def"), { headers: { "content-length": "4" } })
+  );
+  assertEquals(text, "abcd");
+  assertStringIncludes(`${logged}`, "2 bytes longer");
+});

@@ -1,6 +1,7 @@
 // Web-standard handlers under test, each served in both ways: with the
 // runtime's internals, and by what is public alone.
 
+import { it } from "@std/testing/bdd";
 import { serveFetch } from "../../src/gateway/fetch.ts";
 import type { Internals } from "../../src/gateway/fetch.ts";
 import { findRequestInternals } from "../../src/gateway/runtime_request.ts";
@@ -70,7 +71,7 @@ export function bothWays(
   test: (way: Way) => Promise<void>,
 ): void {
   for (const way of WAYS) {
-    Deno.test(
+    it(
       `${name}, ${way.isLazy ? "lazily" : "by the public face"}`,
       () => test(way),
     );

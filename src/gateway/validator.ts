@@ -161,7 +161,7 @@ function checkedInput(input: WsgiInputStream): WsgiInputStream {
       bytes instanceof Uint8Array,
       () => `wsgi.input.${method} gave ${show(bytes)}, and no Uint8Array`,
     );
-    return bytes as Uint8Array;
+    return bytes as Uint8Array<ArrayBuffer>;
   };
   const checkArgs = (method: string, args: unknown[], least: number) => {
     checkCount(`wsgi.input.${method}`, args, least, 1);

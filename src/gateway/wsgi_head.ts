@@ -23,6 +23,8 @@ interface KeptHead extends WsgiHead {
 const MOST_KEPT = 16;
 
 const kept: KeptHead[] = [];
+/** Where the next is put. */
+let at = 0;
 
 /** `200 OK`: a reason, of Latin-1, with no space around it. */
 const STATUS = /^[2-5]\d\d [!-~\x80-\xff](?:[ -~\x80-\xff]*[!-~\x80-\xff])?$/;
@@ -53,8 +55,9 @@ export function wsgiHead(status: unknown, headers: unknown): WsgiHead {
     return head;
   }
   const head = makeHead(status, headers);
-  // What was used once takes the place of what was used least.
-  kept[Math.min(kept.length, MOST_KEPT - 1)] = head;
+  // Those of the front half were used again: new ones leave them alone.
+  kept[at] = head;
+  at = at + 1 < MOST_KEPT ? at + 1 : MOST_KEPT / 2;
   return head;
 }
 

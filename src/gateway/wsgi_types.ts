@@ -59,21 +59,22 @@ export type WsgiApplication = (
 ) => WsgiBody | Promise<WsgiBody>;
 
 /** The request's body, as a file of bytes: `wsgi.input`. */
-export interface WsgiInputStream extends AsyncIterable<Uint8Array> {
+export interface WsgiInputStream
+  extends AsyncIterable<Uint8Array<ArrayBuffer>> {
   /**
    * Reads bytes.
    *
    * @param size How many; fewer come at the end alone. All by default.
    * @returns The bytes; none at the end.
    */
-  read(size?: number): Promise<Uint8Array>;
+  read(size?: number): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * Reads a line, with its line feed.
    *
    * @param size The most bytes of it.
    * @returns The line; empty at the end.
    */
-  readline(size?: number): Promise<Uint8Array>;
+  readline(size?: number): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * Reads lines.
    *
@@ -81,9 +82,9 @@ export interface WsgiInputStream extends AsyncIterable<Uint8Array> {
    * default.
    * @returns The lines.
    */
-  readlines(hint?: number): Promise<Uint8Array[]>;
+  readlines(hint?: number): Promise<Uint8Array<ArrayBuffer>[]>;
   /** The lines, one by one. */
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array>;
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array<ArrayBuffer>>;
 }
 
 /** The error stream, a file of text: `wsgi.errors`. */

@@ -54,18 +54,19 @@ Deno.test("where body and close() fail, both are told", async () => {
   assertStringIncludes(stderr, "Closing a body failed: Error: close fails");
 });
 
-Deno.test("an error of a stream is told once", async () => {
-  const { status, stderr } = await askWsgi(
-    answering(() =>
-      new ReadableStream<string>({
-        pull(controller) {
-          controller.error(new Error("stream fails"));
-        },
-      })
-    ),
-  );
-  assertEquals(status, 500);
-  assertEquals(stderr.split("Error: stream fails").length, 2, stderr);
+Deno.test("an error that body and close() share is told once", async () => {
+  const error = new Error("the source fails");
+  const fail = () => {
+    throw error;
+  };
+  for (const isAsync of [false, true]) {
+    const { status, stderr } = await askWsgi(answering(() => ({
+      [Symbol.iterator]: () => ({ next: fail }),
+      close: isAsync ? () => Promise.reject(error) : fail,
+    })));
+    assertEquals(status, 500);
+    assertEquals(stderr.split("Error: the source fails").length, 2, stderr);
+  }
 });
 
 Deno.test("close() comes when all was said, and can still log", async () => {

@@ -182,6 +182,10 @@ Deno.test("startResponse() does not take one list of headers for another", async
     ["200 OK", [["A", "B"]]],
     ["200 OK", [["AB", ""]]],
     ["200 OK", [["A", ""], ["B", ""]]],
+    ["200 OK", [["A", "x"]]],
+    ["200 OK", [["B", "x"]]],
+    ["200 OK", [["B", "B"]]],
+    ["201 OK", [["B", "x"]]],
   ];
   for (let round = 0; round < 2; round++) {
     for (const [status, headers] of lists) {

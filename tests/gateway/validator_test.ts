@@ -1,4 +1,9 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { validator } from "../../mod.ts";
 import type { WsgiApplication } from "../../mod.ts";
 import { askWsgi } from "../support/wsgi.ts";
@@ -82,9 +87,9 @@ Deno.test("validator() lets errors of the application pass, and closes its body 
   body.close();
   assertEquals(closed, 1);
   assertStringIncludes(server.errors.join(""), "Error: close fails");
-  assertThrows(
-    () =>
-      new Server().call(() => {
+  await assertRejects(
+    async () =>
+      await new Server().call(() => {
         throw new RangeError("application fails");
       }),
     RangeError,
@@ -103,8 +108,8 @@ Deno.test("validator() tells of a body that was never closed", async () => {
       writelines() {}, flush() {}, [Symbol.asyncIterator]() {} };
     const told = Promise.withResolvers();
     const errors = { ...stream, write: told.resolve };
-    function call(isClosed) {
-      const body = app({
+    async function call(isClosed) {
+      const body = await app({
         REQUEST_METHOD: "GET", SERVER_NAME: "a", SERVER_PORT: "80",
         SERVER_PROTOCOL: "HTTP/1.1", PATH_INFO: "/", QUERY_STRING: "",
         "wsgi.version": [1, 0], "wsgi.url_scheme": "http",
@@ -118,8 +123,8 @@ Deno.test("validator() tells of a body that was never closed", async () => {
       for (const _ of body);
       if (isClosed) body.close();
     }
-    call(true);
-    call(false);
+    await call(true);
+    await call(false);
     const collect = setInterval(() => gc(), 10);
     console.log(await told.promise);
     clearInterval(collect);

@@ -53,7 +53,11 @@ export class ResponseSender {
     exchange: Exchange,
     response: ServiceResponse,
   ): void | Promise<void> {
-    const parts = value instanceof Response ? this.#read(value) : null;
+    const parts = value instanceof Response
+      ? this.#read(value)
+      : isForeign(value)
+      ? readPublic(value)
+      : null;
     if (parts === null) {
       throw new TypeError(
         `Cannot answer with ${
@@ -125,6 +129,12 @@ function checkParts({ status, body }: ResponseParts): void {
       "Cannot send the body of a Response: it was read already, or its stream is locked to a reader",
     );
   }
+}
+
+/** Whether a value is a Response of another making, such as undici's. */
+function isForeign(value: unknown): value is Response {
+  return Object.prototype.toString.call(value) === "[object Response]" &&
+    (value as Response).headers?.[Symbol.iterator] !== undefined;
 }
 
 function nameOf(value: unknown): string {

@@ -81,16 +81,18 @@ export async function sendStream(
     isCancelled = true;
     drop(exchange, reader, reason);
   };
+  // The signal has fired when a client that closed its writing side goes
+  // altogether: only of a stream without an end it is taken for gone before.
+  exchange.completed.catch(cancel);
   signal.addEventListener("abort", () => {
-    // Of a client that has only closed its writing side, more is wanted.
     if (isEndless || !exchange.isOpen) cancel(signal.reason);
   }, { once: true });
   const late = new LateFlush(exchange);
   late.flushSoon();
   for (;;) {
     const { done, value } = await reader.read();
-    if (isCancelled) return;
-    if (done) return;
+    if (isCancelled && exchange.isOpen) throw signal.reason;
+    if (isCancelled || done) return;
     if (!(value instanceof Uint8Array)) {
       const error = new TypeError(
         `Cannot send a chunk of type ${typeof value}: a body is a stream of Uint8Array`,

@@ -304,3 +304,19 @@ for (
     assertEquals(headers["content-length"], isTold ? length : undefined);
   });
 }
+
+bothWays("a Response of another making is sent too", async (way) => {
+  class Foreign {
+    readonly status = 201;
+    readonly statusText = "";
+    readonly headers = new Headers({ "x-one": "1" });
+    readonly body = texts("foreign");
+    readonly bodyUsed = false;
+    readonly url = "";
+    readonly [Symbol.toStringTag] = "Response";
+  }
+  const { status, headers, text } = await way.ask(() =>
+    new Foreign() as unknown as Response
+  );
+  assertEquals([status, headers["x-one"], text], [201, "1", "foreign"]);
+});

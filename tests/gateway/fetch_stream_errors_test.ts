@@ -1,6 +1,13 @@
 // Streams as bodies of Responses that do not end as they should.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertStringIncludes,
+} from "@std/assert";
+import { ClosedError } from "../../src/errors.ts";
+import { within } from "../support/peer.ts";
 import { bothWays, steps, texts, untilText } from "../support/fetch.ts";
 import { gate } from "../support/running.ts";
 import { answer, END, request, STDERR } from "../support/wire.ts";
@@ -150,3 +157,74 @@ bothWays("a stream longer than its Content-Length is cut off", async (way) => {
   assertEquals(text, "abcd");
   assertStringIncludes(`${logged}`, "2 bytes longer");
 });
+
+bothWays(
+  "a client that has only closed its writing side gets its answer",
+  async (way) => {
+    const { stream, say, cancelled } = steps(2);
+    const signalled = gate();
+    await using running = way.run(({ signal }) => {
+      signal.addEventListener("abort", () => signalled.resolve());
+      return new Response(stream);
+    });
+    using peer = await running.connect();
+    await peer.send(request());
+    say(0, "one;");
+    await untilText(peer, "one;");
+    await peer.conn.closeWrite();
+    // After a second without a sign of life the signal says that it may be gone.
+    await within(signalled.promise, "the signal");
+    say(1, "two;");
+    assertEquals((await peer.answer()).text, "one;two;");
+    assertEquals(cancelled, []);
+  },
+);
+
+bothWays(
+  "a stream whose client goes step by step is cancelled at the end",
+  async (way) => {
+    const { stream, say, cancelled } = steps(20);
+    const signalled = gate();
+    await using running = way.run(({ signal }) => {
+      signal.addEventListener("abort", () => signalled.resolve());
+      return new Response(stream);
+    });
+    using peer = await running.connect();
+    await peer.send(request());
+    say(0, "one;");
+    await untilText(peer, "one;");
+    await peer.conn.closeWrite();
+    await within(signalled.promise, "the signal");
+    assertEquals(cancelled, []);
+    peer.close();
+    // Over TCP nothing but sending tells.
+    say(1, "two;");
+    await running.goOn();
+    say(2, "three;");
+    await running.goOn();
+    assertEquals(cancelled.length, 1);
+    assertInstanceOf(cancelled[0], ClosedError);
+  },
+);
+
+bothWays(
+  "server-sent events, which have no end, end when the client may be gone",
+  async (way) => {
+    const { stream, say, cancelled } = steps(2);
+    const completed = gate<unknown>();
+    await using running = way.run((_, info) => {
+      info.completed.then(completed.resolve, completed.resolve);
+      return new Response(stream, {
+        headers: { "content-type": "text/event-stream" },
+      });
+    });
+    using peer = await running.connect();
+    await peer.send(request());
+    say(0, "data: 1\n\n");
+    await untilText(peer, "data: 1");
+    await peer.conn.closeWrite();
+    await peer.toEnd();
+    assertEquals(cancelled.length, 1);
+    assertInstanceOf(await within(completed.promise, "completed"), ClosedError);
+  },
+);

@@ -147,11 +147,13 @@ Deno.test("promises that nobody awaits do not end the process when the client go
   // Each has been noticed once the descriptors are gone.
   const open = () => [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length;
   using peer = await program.connect();
+  // An answer says that this connection has been accepted, and so is counted.
+  assertEquals((await peer.ask(request())).text, "ok");
   const before = open();
   using other = await program.connect();
   assertEquals((await other.ask(request())).text, "ok");
   assert(open() <= before + 1, `${open()} descriptors after ${before}`);
-  assertEquals((await peer.ask(request())).text, "ok");
+  assertEquals((await peer.ask(request({ id: 2 }), 2)).text, "ok");
   assertEquals(await program.stop(), "");
 });
 

@@ -11,9 +11,9 @@ class LazyEnv {
   readonly #index: PairIndex | null;
   #all: Record<string, string> | null = null;
 
-  constructor(exchange: Exchange) {
-    this.#index = exchange.indexParams();
-    if (this.#index !== null) return;
+  constructor(exchange: Exchange, index: PairIndex | null) {
+    this.#index = index;
+    if (index !== null) return;
     // Text beyond ASCII is rare, and decoded at once.
     const all: Record<string, string> = Object.create(null);
     exchange.params(false, (name, value) => all[name] = value);
@@ -73,9 +73,13 @@ const HANDLER: ProxyHandler<LazyEnv> = {
  * cannot be cloned: `{ ...env }` can.
  *
  * @param exchange The request; the object outlives it.
+ * @param index Its parameters, where they were indexed before.
  * @returns The object.
  */
-export function lazyEnv(exchange: Exchange): Readonly<Record<string, string>> {
-  const proxy: unknown = new Proxy(new LazyEnv(exchange), HANDLER);
+export function lazyEnv(
+  exchange: Exchange,
+  index: PairIndex | null = exchange.indexParams(),
+): Readonly<Record<string, string>> {
+  const proxy: unknown = new Proxy(new LazyEnv(exchange, index), HANDLER);
   return proxy as Readonly<Record<string, string>>;
 }

@@ -9,6 +9,29 @@ import { Role } from "./protocol/constants.ts";
 import type { Exchange } from "./server/exchange.ts";
 import type { Input } from "./server/input.ts";
 
+let readExchange: (request: ServiceRequest) => Exchange;
+let readMount: (request: ServiceRequest) => string;
+
+/**
+ * The exchange of a request, for what answers in a way of its own.
+ *
+ * @param request The request.
+ * @returns Its exchange.
+ */
+export function exchangeOf(request: ServiceRequest): Exchange {
+  return readExchange(request);
+}
+
+/**
+ * The prefix that is taken off the path of a request's URL.
+ *
+ * @param request The request.
+ * @returns The application's mount, empty where it has none.
+ */
+export function mountOf(request: ServiceRequest): string {
+  return readMount(request);
+}
+
 /**
  * One request. What is read of it before `service()` has returned stays
  * readable; parameters first asked for after that are an error.
@@ -28,6 +51,11 @@ import type { Input } from "./server/input.ts";
  * ```
  */
 export class ServiceRequest {
+  static {
+    readExchange = (request) => request.#exchange;
+    readMount = (request) => request.#mount;
+  }
+
   readonly #exchange: Exchange;
   readonly #mount: string;
   #env: Readonly<Record<string, string>> | null = null;

@@ -145,6 +145,13 @@ export class ServiceResponse {
     this.#begin();
   }
 
+  /** @ignore Begins with a header block made elsewhere. */
+  beginWith(head: HeaderBlock, status: number): void {
+    this.#hasBegun = true;
+    this.#status = status;
+    this.#exchange.begin(head, isNullBodyStatus(status));
+  }
+
   #begin(): void {
     const { contentType } = this.#defaults;
     const hasNoBody = isNullBodyStatus(this.#status);

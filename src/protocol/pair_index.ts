@@ -3,6 +3,9 @@
 
 import { knownName } from "./known_names.ts";
 
+/** The bit that tells `a` from `A`. */
+const LETTER_CASE = 0x20;
+
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
@@ -56,6 +59,22 @@ export class PairIndex {
   }
 
   /**
+   * Whether names and values are ASCII: the same text in every encoding. In a
+   * text of a byte per character, as it mostly is, there is nothing to look
+   * for; another holds what became of lengths.
+   */
+  get isAscii(): boolean {
+    const text = this.#text;
+    const offsets = this.#offsets;
+    let next = text.indexOf("\uFFFD");
+    for (let i = 0; i < offsets.length && next >= 0; i += 3) {
+      if (next < offsets[i]!) next = text.indexOf("\uFFFD", offsets[i]);
+      if (next >= 0 && next < offsets[i + 2]!) return false;
+    }
+    return true;
+  }
+
+  /**
    * Looks up a name; the last pair of that name wins.
    *
    * @param name The name.
@@ -73,6 +92,34 @@ export class PairIndex {
       }
     }
     return undefined;
+  }
+
+  /**
+   * Looks up a name that may come several times, and in any case.
+   *
+   * @param name The name, in upper case.
+   * @returns Its values, in the order sent.
+   */
+  getAll(name: string): string[] {
+    const text = this.#text;
+    const offsets = this.#offsets;
+    const { length } = name;
+    const last = name.charCodeAt(length - 1) | LETTER_CASE;
+    const values: string[] = [];
+    for (let i = 0; i < offsets.length; i += 3) {
+      const at = offsets[i]!;
+      const value = offsets[i + 1]!;
+      // Most names of that length end with another letter.
+      if (
+        value - at !== length ||
+        (text.charCodeAt(value - 1) | LETTER_CASE) !== last
+      ) continue;
+      if (
+        text.startsWith(name, at) ||
+        text.substring(at, value).toUpperCase() === name
+      ) values.push(text.substring(value, offsets[i + 2]!));
+    }
+    return values;
   }
 
   /**

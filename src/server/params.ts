@@ -15,6 +15,11 @@ import type { Pool } from "./pool.ts";
 /** The bytes of a buffer that parameters are kept in; larger ones get their own. */
 export const KEPT_PARAMS = 4 * 1024;
 
+/** Bytes that parameters which outlive their requests share. */
+const SLAB_LENGTH = 8 * 1024;
+/** Longer parameters have bytes of their own. */
+const MOST_SHARED = 2 * 1024;
+
 const EMPTY = new Uint8Array(0);
 
 /** Where a look-up puts its finding, read at once: it would be made anew. */
@@ -26,10 +31,18 @@ type Holding = typeof Holding[keyof typeof Holding];
 
 /** A request with its parameters. */
 export class RequestParams extends ActiveRequest {
+  /**
+   * What outlives requests is copied to: an array for each of them takes as
+   * long as all else that a short one needs.
+   */
+  static #slab: Uint8Array = EMPTY;
+  static #slabEnd = 0;
+
   #buffer: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
   #holding: Holding = Holding.NOTHING;
+  #outlives = false;
   /** Whether the method is HEAD. */
   isHead = false;
 
@@ -88,9 +101,40 @@ export class RequestParams extends ActiveRequest {
    * @param pool Where a lent buffer goes back to.
    */
   dropParams(pool: Pool<Uint8Array>): void {
-    if (this.#holding === Holding.LENT) pool.give(this.#buffer);
-    this.#holding = Holding.NOTHING;
-    this.#buffer = EMPTY;
+    const holding = this.#holding;
+    const lent = this.#buffer;
+    if (!this.#outlives) {
+      this.#holding = Holding.NOTHING;
+      this.#buffer = EMPTY;
+    } else if (holding === Holding.LENT || holding === Holding.READ_BUFFER) {
+      this.#copyToSlab();
+    }
+    if (holding === Holding.LENT) pool.give(lent);
+  }
+
+  /** Whatever still has the request may read the parameters when it is over. */
+  outliveParams(): void {
+    this.#outlives = true;
+  }
+
+  #copyToSlab(): void {
+    const bytes = this.#buffer.subarray(this.#start, this.#end);
+    const { length } = bytes;
+    this.#holding = Holding.OWN;
+    if (length > MOST_SHARED) {
+      this.#buffer = bytes.slice();
+      this.#start = 0;
+    } else {
+      if (RequestParams.#slabEnd + length > RequestParams.#slab.length) {
+        RequestParams.#slab = new Uint8Array(SLAB_LENGTH);
+        RequestParams.#slabEnd = 0;
+      }
+      this.#buffer = RequestParams.#slab;
+      this.#start = RequestParams.#slabEnd;
+      this.#buffer.set(bytes, this.#start);
+      RequestParams.#slabEnd += length;
+    }
+    this.#end = this.#start + length;
   }
 
   /**

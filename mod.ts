@@ -29,6 +29,27 @@ export { Application } from "./src/application.ts";
 export type { RunOptions } from "./src/application.ts";
 export type { CookieOptions } from "./src/cookies.ts";
 export * from "./src/errors.ts";
+export type { FetchApplication } from "./src/gateway/fetch.ts";
+export { Gateway } from "./src/gateway/gateway.ts";
+export { serve } from "./src/gateway/serve.ts";
+export type {
+  ServeHandler,
+  ServeInit,
+  ServeOptions,
+} from "./src/gateway/serve.ts";
+export type { ServeHandlerInfo } from "./src/gateway/serve_info.ts";
+export { validator } from "./src/gateway/validator.ts";
+export type {
+  StartResponse,
+  WsgiApplication,
+  WsgiBody,
+  WsgiChunk,
+  WsgiEnvironment,
+  WsgiErrorStream,
+  WsgiHeaders,
+  WsgiInputStream,
+  WsgiWrite,
+} from "./src/gateway/wsgi_types.ts";
 export type { ApplicationOptions, LimitOptions } from "./src/options.ts";
 export type { ServiceRequest } from "./src/request.ts";
 export type { ServiceResponse } from "./src/response.ts";

@@ -18,6 +18,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   client: ["errors", "protocol", "cgi", "server"],
   api: ["errors", "options", "protocol", "cgi", "server"],
   application: ["errors", "options", "protocol", "cgi", "server", "api"],
+  gateway: [
+    "errors",
+    "options",
+    "protocol",
+    "cgi",
+    "server",
+    "api",
+    "application",
+  ],
   command: [
     "errors",
     "options",
@@ -31,7 +40,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 /** The parts that may name the runtime; all others run anywhere. */
-const MAY_NAME_DENO = ["server", "client", "command"];
+const MAY_NAME_DENO = ["server", "client", "command", "gateway"];
 
 const MOST_LINES = 400;
 

@@ -1,0 +1,166 @@
+// Gateway: an Application that hands its requests to an application of another
+// kind, WSGI-style or web-standard.
+//
+// What serves the one or the other is loaded once it is known which, before
+// the first connection is accepted: together they are as much as all the rest,
+// and would make every program start later.
+
+import { Application } from "../application.ts";
+import type { ApplicationOptions } from "../options.ts";
+import type { ServiceRequest } from "../request.ts";
+import type { ServiceResponse } from "../response.ts";
+import type { AllowedClients } from "../server/allowed_clients.ts";
+import { serveOn } from "../server/server.ts";
+import type { FastCGIServer } from "../server/server.ts";
+import type { TransportListener } from "../server/transport.ts";
+import type { FetchApplication, FetchService } from "./fetch.ts";
+import type { WsgiApplication } from "./wsgi_types.ts";
+
+/** A service() that is loaded when its application first listens. */
+export class LoadedService {
+  readonly #load: () => Promise<FetchService>;
+  #loading: Promise<void> | null = null;
+  #service: FetchService | null = null;
+
+  /**
+   * Tells how it is loaded.
+   *
+   * @param load Loads it.
+   */
+  constructor(load: () => Promise<FetchService>) {
+    this.#load = load;
+  }
+
+  /**
+   * Serves a request of a connection that was accepted below.
+   *
+   * @param request The request.
+   * @param response The response.
+   * @returns As of `service()`.
+   */
+  serve(
+    request: ServiceRequest,
+    response: ServiceResponse,
+  ): void | Promise<void> {
+    return this.#service!(request, response);
+  }
+
+  /**
+   * A listener that accepts once it is loaded.
+   *
+   * @param listener The listener that is asked then.
+   * @returns It.
+   */
+  listener(listener: TransportListener): TransportListener {
+    const loading = this.#loading ??= this.#load().then((service) => {
+      this.#service = service;
+    });
+    return {
+      addr: listener.addr,
+      accept: async () => {
+        await loading;
+        return await listener.accept();
+      },
+      close: () => listener.close(),
+      ref: () => listener.ref(),
+      unref: () => listener.unref(),
+    };
+  }
+}
+
+/**
+ * Puts an application of another kind behind a web server.
+ *
+ * A function is taken for a WSGI-style application (PEP 3333), an object with
+ * a method `fetch` for a web-standard one.
+ *
+ * @example Say hello, WSGI-style
+ * ```ts
+ * import { Gateway } from "@smisk/smisk";
+ * import type { StartResponse, WsgiEnvironment } from "@smisk/smisk";
+ *
+ * function helloApp(_env: WsgiEnvironment, startResponse: StartResponse) {
+ *   startResponse("200 OK", [["Content-type", "text/plain"]]);
+ *   return ["Hello, World!"];
+ * }
+ * new Gateway(helloApp);
+ * ```
+ *
+ * @example Put a web-standard application behind a web server
+ * ```ts
+ * import { Gateway } from "@smisk/smisk";
+ *
+ * new Gateway({ fetch: () => new Response("Hello, World!") });
+ * ```
+ */
+export class Gateway extends Application {
+  readonly #service: LoadedService;
+  /**
+   * What a WSGI-style application is told in `wsgi.multiprocess`: whether
+   * another process may be running the same application. Nothing here can know
+   * that none does, for web servers and supervisors start as many as they like
+   * of one program; say so where it is known.
+   *
+   * @default {true}
+   */
+  wsgiMultiprocess = true;
+
+  /**
+   * Creates the gateway.
+   *
+   * @param app The application.
+   * @param options As of {@linkcode Application}.
+   * @throws {TypeError} Where the application is of neither kind.
+   */
+  constructor(
+    app: WsgiApplication | FetchApplication,
+    options: ApplicationOptions = {},
+  ) {
+    checkKind(app);
+    super(options);
+    this.#service = new LoadedService(
+      () => typeof app === "function" ? loadWsgi(app, this) : loadFetch(app),
+    );
+  }
+
+  /** Hands a request to the application. */
+  override service(
+    request: ServiceRequest,
+    response: ServiceResponse,
+  ): void | Promise<void> {
+    return this.#service.serve(request, response);
+  }
+
+  /** @ignore */
+  override [serveOn](
+    listener: TransportListener,
+    allowed?: readonly AllowedClients[],
+  ): FastCGIServer {
+    return super[serveOn](this.#service.listener(listener), allowed);
+  }
+}
+
+async function loadWsgi(
+  app: WsgiApplication,
+  gateway: Gateway,
+): Promise<FetchService> {
+  const { serveWsgi } = await import("./wsgi.ts");
+  return (request, response) => serveWsgi(app, request, response, gateway);
+}
+
+async function loadFetch(app: FetchApplication): Promise<FetchService> {
+  const { serveFetch } = await import("./fetch.ts");
+  return serveFetch(app);
+}
+
+function checkKind(app: unknown): void {
+  if (typeof app === "function") return;
+  if (typeof (app as Partial<FetchApplication> | null)?.fetch === "function") {
+    return;
+  }
+  throw new TypeError(
+    `Cannot put ${
+      app === null ? "null" : `a value of type ${typeof app}`
+    } behind a gateway: it takes a WSGI-style function, or an object with a method fetch`,
+  );
+}

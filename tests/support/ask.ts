@@ -1,5 +1,6 @@
 // Asking: one request to a service, and its answer with what else was seen.
 
+import type { Application } from "../../src/application.ts";
 import type { Peer } from "./peer.ts";
 import { Running } from "./running.ts";
 import type { RunningOptions, Service } from "./running.ts";
@@ -15,13 +16,13 @@ export interface Asked extends Answer {
 /** Bytes of a request, or what wire.ts makes them of. */
 export type Question = Uint8Array | Parameters<typeof request>[0];
 
-/** Runs a service for one request. */
+/** Runs an application or a service() for one request. */
 export async function ask(
-  service: Service,
+  served: Application | Service,
   question: Question = {},
   options: RunningOptions = {},
 ): Promise<Asked> {
-  await using running = new Running(service, options);
+  await using running = new Running(served, options);
   using peer = await running.connect();
   const answer = await askOn(peer, question);
   return { ...answer, logged: [...running.logged] };

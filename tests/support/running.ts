@@ -45,23 +45,28 @@ export class Running implements AsyncDisposable {
   readonly #directory: string | null;
   readonly #consoleError = console.error;
 
-  /** Starts it; leaving the scope stops it. */
-  constructor(service: Service, options: RunningOptions = {}) {
+  /**
+   * Starts an application that is there, or one of a service(); leaving the
+   * scope stops it.
+   */
+  constructor(served: Application | Service, options: RunningOptions = {}) {
     const { unix = false, watched = false, error, ...rest } = options;
-    this.app = new (class extends Application {
-      override service(request: ServiceRequest, response: ServiceResponse) {
-        return service(request, response);
-      }
-      override error(
-        thrown: unknown,
-        request: ServiceRequest,
-        response: ServiceResponse,
-      ) {
-        return error === undefined
-          ? super.error(thrown, request, response)
-          : error(thrown, request, response);
-      }
-    })(rest);
+    this.app = served instanceof Application
+      ? served
+      : new (class extends Application {
+        override service(request: ServiceRequest, response: ServiceResponse) {
+          return served(request, response);
+        }
+        override error(
+          thrown: unknown,
+          request: ServiceRequest,
+          response: ServiceResponse,
+        ) {
+          return error === undefined
+            ? super.error(thrown, request, response)
+            : error(thrown, request, response);
+        }
+      })(rest);
     this.#directory = unix ? Deno.makeTempDirSync() : null;
     console.error = (...line) => this.logged.push(line.join(" "));
     const path = `${this.#directory}/socket`;

@@ -184,4 +184,9 @@ export class Pieces {
     }
     return this.text;
   }
+
+  /** Goes away. */
+  cancel(): Promise<void> {
+    return this.#reader.cancel();
+  }
 }

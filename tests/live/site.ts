@@ -26,10 +26,13 @@ export class Folder implements AsyncDisposable {
   }
 }
 
-/** Starts the program under test on a Unix socket. */
-export async function startApp(socket: string): Promise<Program> {
-  const [command, ...args] = appCommand(PERMISSIONS.unix);
-  const app = new Program(command!, { args: [...args, "--bind", socket] });
+/** Starts a program on a Unix socket, by default the one under test. */
+export async function startApp(
+  socket: string,
+  command: readonly string[] = appCommand(PERMISSIONS.unix),
+): Promise<Program> {
+  const [name, ...args] = command;
+  const app = new Program(name!, { args: [...args, "--bind", socket] });
   try {
     await app.until(new RegExp(socket));
   } catch (error) {
@@ -98,12 +101,14 @@ ${shown}
   });
 }
 
-/** Starts lighttpd, which starts the program under test itself. */
-export async function startLighttpd(folder: string): Promise<Site> {
+/** Starts lighttpd, which starts a program, by default the one under test. */
+export async function startLighttpd(
+  folder: string,
+  command: readonly string[] = appCommand(PERMISSIONS.inherited),
+): Promise<Site> {
   // lighttpd splits a command at blanks and knows no quotes.
   const wrapper = `${folder}/app`;
-  const quoted = appCommand(PERMISSIONS.inherited)
-    .map((word) => `'${word}'`).join(" ");
+  const quoted = command.map((word) => `'${word}'`).join(" ");
   await Deno.writeTextFile(wrapper, `#!/bin/sh\nexec ${quoted}\n`);
   await Deno.chmod(wrapper, 0o755);
   return await onFreePort(async (port) => {

@@ -73,12 +73,12 @@ const HANDLER: ProxyHandler<LazyEnv> = {
  * cannot be cloned: `{ ...env }` can.
  *
  * @param exchange The request; the object outlives it.
- * @param index Its parameters, where they were indexed before.
+ * @param index The index of its parameters, null where there can be none.
  * @returns The object.
  */
 export function lazyEnv(
   exchange: Exchange,
-  index: PairIndex | null = exchange.indexParams(),
+  index: PairIndex | null,
 ): Readonly<Record<string, string>> {
   const proxy: unknown = new Proxy(new LazyEnv(exchange, index), HANDLER);
   return proxy as Readonly<Record<string, string>>;

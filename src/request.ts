@@ -6,6 +6,7 @@ import { requestUrl } from "./cgi/url.ts";
 import { readCookies } from "./cookies.ts";
 import { lazyEnv } from "./lazy_env.ts";
 import { Role } from "./protocol/constants.ts";
+import type { PairIndex } from "./protocol/pair_index.ts";
 import type { Exchange } from "./server/exchange.ts";
 import type { Input } from "./server/input.ts";
 
@@ -59,6 +60,8 @@ export class ServiceRequest {
   readonly #exchange: Exchange;
   readonly #mount: string;
   #env: Readonly<Record<string, string>> | null = null;
+  /** What is behind `#env`, where it can be. */
+  #index: PairIndex | null = null;
   #url: URL | null = null;
   #headers: Headers | null = null;
   #cookies: Readonly<Record<string, string>> | null = null;
@@ -79,7 +82,12 @@ export class ServiceRequest {
    * which `{ ...env }` is a plain copy.
    */
   get env(): Readonly<Record<string, string>> {
-    return this.#env ??= lazyEnv(this.#exchange);
+    return this.#env ??= this.#makeEnv();
+  }
+
+  #makeEnv(): Readonly<Record<string, string>> {
+    this.#index = this.#exchange.indexParams();
+    return lazyEnv(this.#exchange, this.#index);
   }
 
   /**
@@ -108,11 +116,7 @@ export class ServiceRequest {
 
   /** A parameter, a character per byte. */
   #latin1(name: string): string | null {
-    if (this.#env !== null) {
-      const value = this.#env[name];
-      if (value === undefined) return null;
-      if (/^[\0-\x7f]*$/.test(value)) return value;
-    }
+    if (this.#index?.isAscii) return this.#index.get(name) ?? null;
     return this.#exchange.latin1Param(name);
   }
 

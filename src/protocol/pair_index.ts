@@ -58,11 +58,6 @@ export class PairIndex {
     return new PairIndex(text, offsets);
   }
 
-  /** Whether each character is the byte it stands for. */
-  get isAscii(): boolean {
-    return !this.#text.includes("\uFFFD");
-  }
-
   /**
    * Whether names and values are ASCII: the same text in every encoding. In a
    * text of a byte per character, as it mostly is, there is nothing to look

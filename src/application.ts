@@ -65,8 +65,8 @@ export class Application {
   #charset: string;
 
   /**
-   * Whether error pages show the message and stack of an error. They are for
-   * the developer alone; the web server's log has them in any case.
+   * Whether answers for errors show message, stack and source lines. They are
+   * for the developer alone; the web server's log has the stack in any case.
    *
    * @default {false}
    */
@@ -142,16 +142,17 @@ export class Application {
     request: ServiceRequest,
     response: ServiceResponse,
   ): void | Promise<void>;
-  service(_request: ServiceRequest, response: ServiceResponse): void {
-    this.#serving!.answerNothing(response);
+  service(request: ServiceRequest, response: ServiceResponse): void {
+    this.#serving!.answerNothing(request, response);
   }
 
   /**
    * Answers for an error that left {@linkcode Application.service}. The
    * response's status is that of the error, 500 where it has none, and what
    * was written and has not left is forgotten. The default writes the error to
-   * the error stream, and a page. A response of which something has left is
-   * broken off when the method has ended.
+   * the error stream, and has the response end with a page, problem details
+   * (RFC 9457) or plain text, whichever the client asks for. A response of
+   * which something has left is broken off when the method has ended.
    *
    * @param error What was thrown.
    * @param request The request.

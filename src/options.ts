@@ -79,8 +79,8 @@ export interface LimitOptions {
 /** The options of an application: the limits, and its public properties. */
 export interface ApplicationOptions extends LimitOptions {
   /**
-   * Whether error pages show the message and stack of an error. They are for
-   * the developer alone; the web server's log has them in any case.
+   * Whether answers for errors show message, stack and source lines. They are
+   * for the developer alone; the web server's log has the stack in any case.
    *
    * @default {false}
    */

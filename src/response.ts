@@ -5,7 +5,13 @@ import { checkStatus, isNullBodyStatus } from "./cgi/status.ts";
 import type { EncodeText } from "./charset.ts";
 import { writeCookie } from "./cookies.ts";
 import type { CookieOptions } from "./cookies.ts";
-import { failBegun, locationOf, ResponseHeaders } from "./response_headers.ts";
+import {
+  dropBodyHeaders,
+  failBegun,
+  locationOf,
+  prepareEvents,
+  ResponseHeaders,
+} from "./response_headers.ts";
 import type { Exchange } from "./server/exchange.ts";
 
 /** What all responses of an application share. */
@@ -17,16 +23,6 @@ export interface ResponseDefaults {
   /** Encodes written strings; null for UTF-8. */
   readonly encode: EncodeText | null;
 }
-
-/** Headers that describe a body, and not that of an error page. */
-const OF_THE_BODY: readonly string[] = [
-  "content-disposition",
-  "content-encoding",
-  "content-length",
-  "content-range",
-  "etag",
-  "last-modified",
-];
 
 /**
  * The response to one request. It begins with the first
@@ -54,6 +50,8 @@ export class ServiceResponse {
   #headers: ResponseHeaders | null = null;
   #hasBegun = false;
   #flushesEach = false;
+  #pending: Promise<void> | null = null;
+  #hasFailed = false;
 
   /** @ignore */
   constructor(exchange: Exchange, defaults: ResponseDefaults, status: number) {
@@ -75,6 +73,7 @@ export class ServiceResponse {
   set status(status: number) {
     if (this.#hasBegun) failBegun("the status");
     checkStatus(status);
+    this.#forgive();
     this.#status = status;
   }
 
@@ -153,6 +152,7 @@ export class ServiceResponse {
   }
 
   #begin(): void {
+    this.#forgive();
     const { contentType } = this.#defaults;
     const hasNoBody = isNullBodyStatus(this.#status);
     // What has no body has no type; of a 304 a cache would believe it.
@@ -166,7 +166,7 @@ export class ServiceResponse {
       return;
     }
     if (headers !== null) {
-      this.#prepareEvents(headers);
+      this.#flushesEach = prepareEvents(headers);
       ResponseHeaders.fix(headers);
     }
     const head = new HeaderBlock(
@@ -175,16 +175,6 @@ export class ServiceResponse {
       headers ?? [["content-type", contentType]],
     );
     this.#exchange.begin(head, hasNoBody);
-  }
-
-  /** Events are held back neither here nor by nginx. */
-  #prepareEvents(headers: Headers): void {
-    const type = headers.get("content-type") ?? "";
-    if (!/^text\/event-stream\s*(;|$)/i.test(type)) return;
-    this.#flushesEach = true;
-    if (!headers.has("x-accel-buffering")) {
-      headers.set("x-accel-buffering", "no");
-    }
   }
 
   /**
@@ -332,6 +322,39 @@ export class ServiceResponse {
   }
 
   /**
+   * Lets the end of the response wait for work, whose failure is the service's
+   * own: who does not await what this package does in the background must
+   * neither lose it nor crash the process with it.
+   *
+   * @param work What is to be waited for.
+   * @ignore
+   */
+  waitFor(work: Promise<void>): void {
+    this.#pending = work;
+    this.#hasFailed = false;
+    work.then(
+      () => {
+        if (this.#pending === work) this.#pending = null;
+      },
+      () => {
+        if (this.#pending === work) this.#hasFailed = true;
+      },
+    );
+  }
+
+  /** @ignore What the end of the response waits for. */
+  get pending(): Promise<void> | null {
+    return this.#pending;
+  }
+
+  /** A service that goes on after a failure has caught it. */
+  #forgive(): void {
+    if (!this.#hasFailed) return;
+    this.#pending = null;
+    this.#hasFailed = false;
+  }
+
+  /**
    * Makes another response possible, where nothing has left.
    *
    * @param keepsHeaders Whether headers stay that do not describe the body.
@@ -339,6 +362,8 @@ export class ServiceResponse {
    * @ignore
    */
   reset(keepsHeaders: boolean): boolean {
+    this.#pending = null;
+    this.#hasFailed = false;
     const { output } = this.#exchange;
     if (output.isHeadSent) return false;
     const kept = keepsHeaders && !this.#hasBegun ? this.#headers : null;
@@ -350,7 +375,7 @@ export class ServiceResponse {
     this.#headers = kept;
     this.#flushesEach = false;
     if (kept !== null) {
-      for (const name of OF_THE_BODY) kept.delete(name);
+      dropBodyHeaders(kept);
       kept.set("content-type", this.#defaults.contentType);
     }
     return true;

@@ -1,5 +1,5 @@
 // What goes into the header of a response: headers that are fixed once they have
-// left, and addresses.
+// left, those that a kind of body needs or that go with it, and addresses.
 
 /** Headers that refuse to change once they have left. */
 export class ResponseHeaders extends Headers {
@@ -38,6 +38,39 @@ export function failBegun(what: string): never {
   throw new TypeError(
     `Cannot set ${what} after the response has begun: set it before the first write`,
   );
+}
+
+/**
+ * Prepares the header of a stream of events, which are held back neither here
+ * nor by nginx.
+ *
+ * @param headers The headers; changed where they are of such a stream.
+ * @returns Whether they are.
+ */
+export function prepareEvents(headers: Headers): boolean {
+  const type = headers.get("content-type") ?? "";
+  if (!/^text\/event-stream\s*(;|$)/i.test(type)) return false;
+  if (!headers.has("x-accel-buffering")) headers.set("x-accel-buffering", "no");
+  return true;
+}
+
+/** Headers that describe a body, and not that of an error page. */
+const OF_THE_BODY: readonly string[] = [
+  "content-disposition",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "etag",
+  "last-modified",
+];
+
+/**
+ * Takes away what described a body that is not sent.
+ *
+ * @param headers The headers.
+ */
+export function dropBodyHeaders(headers: Headers): void {
+  for (const name of OF_THE_BODY) headers.delete(name);
 }
 
 /**

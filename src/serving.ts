@@ -6,7 +6,8 @@
 import { HeaderBlock } from "./cgi/header_block.ts";
 import { reasonPhrase } from "./cgi/status.ts";
 import { textEncoderOf } from "./charset.ts";
-import { describeError, errorPage } from "./error_page.ts";
+import { describeError } from "./describe_error.ts";
+import type { Fault } from "./error_page.ts";
 import {
   AbortedError,
   ClosedError,
@@ -121,6 +122,14 @@ export class Serving {
   };
 
   #finish(exchange: Exchange, transaction: Transaction): void {
+    const { pending } = transaction.response;
+    if (pending !== null) {
+      pending.then(
+        () => this.#finish(exchange, transaction),
+        (error) => this.#fail(error, exchange, transaction),
+      );
+      return;
+    }
     try {
       transaction.response.finish();
     } catch (error) {
@@ -150,7 +159,9 @@ export class Serving {
     // WWW-Authenticate and the like belong to the status that is thrown.
     const isBroken = !response.reset(error instanceof HttpError);
     if (!isBroken) response.status = statusOf(error);
-    const finish = () => {
+    const finish = (): void | Promise<void> => {
+      const { pending } = response;
+      if (pending !== null) return pending.then(finish);
       if (isBroken) exchange.breakOff();
       else response.finish();
     };
@@ -164,8 +175,8 @@ export class Serving {
         transaction,
         () => this.#app.error(error, request, response),
       );
-      if (isPromise(answered)) answered.then(finish).catch(giveUp);
-      else finish();
+      const finished = isPromise(answered) ? answered.then(finish) : finish();
+      if (isPromise(finished)) finished.catch(giveUp);
     } catch (second) {
       giveUp(second);
     }
@@ -177,7 +188,8 @@ export class Serving {
    *
    * @param error What was thrown.
    * @param request The request.
-   * @param response The response, with its status.
+   * @param response The response, with its status; its end waits for the
+   * answer, whoever else does.
    */
   answerError(
     error: unknown,
@@ -185,37 +197,68 @@ export class Serving {
     response: ServiceResponse,
   ): void {
     const status = statusOf(error);
+    let reference = "";
     if (status >= 500 && !isGone(error)) {
-      for (const line of describeError(error).split("\n")) request.log(line);
+      reference = newReference();
+      const lines = `[${reference}] ${describeError(error)}`.split("\n");
+      for (const line of lines) request.log(line);
     }
     // What has left cannot be taken back: the response is broken off.
     if (response.hasBegun) return;
     const isTold = status < 500 || error instanceof HttpError;
-    response.write(
-      errorPage(
-        status,
-        reasonPhrase(status),
-        isTold && error instanceof Error ? error.message : "",
-        this.#app.showTraceback ? describeError(error) : "",
-      ),
+    const message = isTold && error instanceof Error ? error.message : "";
+    this.#answer(
+      request,
+      response,
+      { status, title: reasonPhrase(status), message, reference },
+      this.#app.showTraceback ? { error } : undefined,
     );
   }
 
   /**
    * Answers as an application does that has no `service()` of its own.
    *
-   * @param response The response.
+   * @param request The request.
+   * @param response The response; its end waits for the answer.
    */
-  answerNothing(response: ServiceResponse): void {
-    response.write(
-      errorPage(
-        200,
-        "No services available",
-        "This application overrides no service().",
+  answerNothing(request: ServiceRequest, response: ServiceResponse): void {
+    this.#answer(request, response, {
+      status: response.status,
+      title: "No services available",
+      message: "This application overrides no service().",
+      reference: "",
+    });
+  }
+
+  #answer(
+    request: ServiceRequest,
+    response: ServiceResponse,
+    fault: Fault,
+    thrown?: { error: unknown },
+  ): void {
+    const accept = request.param("HTTP_ACCEPT") ?? "";
+    const { charset } = this.#app;
+    // No promise is returned: the first that a service returns costs the
+    // process 30 ms (see scope.ts), and whoever calls this may not await it.
+    response.waitFor(
+      import("./error_page.ts").then(({ writeFault }) =>
+        writeFault(response, fault, { accept, charset, thrown })
       ),
     );
   }
 }
+
+/** What an answer and a line of the log have in common, such as `7KQ2-M9XD`. */
+function newReference(): string {
+  const letters = Array.from(
+    crypto.getRandomValues(new Uint8Array(8)),
+    (byte) => REFERENCE_LETTERS[byte & 31],
+  );
+  return `${letters.slice(0, 4).join("")}-${letters.slice(4).join("")}`;
+}
+
+/** None that could be read for another: no I, L, O or U. */
+const REFERENCE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /** Whether an error tells that nobody is left to be answered: no news. */
 function isGone(error: unknown): boolean {

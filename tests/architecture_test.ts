@@ -15,8 +15,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   protocol: ["errors"],
   cgi: ["errors"],
   server: ["errors", "options", "protocol", "cgi"],
+  files: ["errors", "options"],
   client: ["errors", "protocol", "cgi", "server"],
-  api: ["errors", "options", "protocol", "cgi", "server"],
+  api: ["errors", "options", "protocol", "cgi", "server", "files"],
   application: ["errors", "options", "protocol", "cgi", "server", "api"],
   gateway: [
     "errors",
@@ -40,7 +41,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 /** The parts that may name the runtime; all others run anywhere. */
-const MAY_NAME_DENO = ["server", "client", "command", "gateway"];
+const MAY_NAME_DENO = ["server", "files", "client", "command", "gateway"];
 
 const MOST_LINES = 400;
 

@@ -4,19 +4,43 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { HttpError, LimitError } from "../mod.ts";
-import { describeError, errorPage, escapeHtml } from "../src/error_page.ts";
-import { ask } from "./support/ask.ts";
-import type { Service } from "./support/running.ts";
+import {
+  escapeHtml,
+  htmlPage,
+  plainText,
+  problemDetails,
+  sentenceOf,
+} from "../src/error_page.ts";
 
 const EVIL = `<script>alert("1")</script>&'`;
 const HARMLESS = "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&#39;";
 
-function throwing(error: unknown): Service {
-  return () => {
-    throw error;
+/** A fault of nothing but what is given. */
+function fault(parts: Partial<Parameters<typeof htmlPage>[0]> = {}) {
+  return {
+    status: 500,
+    title: "Internal Server Error",
+    message: "",
+    reference: "",
+    time: new Date("2026-01-02T03:04:05.678Z"),
+    traceback: [],
+    ...parts,
   };
 }
+
+const TRACE = {
+  headline: `Error: ${EVIL}`,
+  frames: [
+    { text: `ext:core ${EVIL}`, line: 0, first: 0, lines: [] },
+    {
+      text: `Db.find (file:///db.ts:10:5)`,
+      line: 10,
+      first: 9,
+      lines: ["  before", `  ${EVIL}`, "  after"],
+    },
+    { text: "run (file:///app.ts:1:1)", line: 1, first: 1, lines: ["go()"] },
+  ],
+};
 
 Deno.test("escapeHtml() escapes what means something in content and attributes", () => {
   assertEquals(escapeHtml(EVIL), HARMLESS);
@@ -24,168 +48,111 @@ Deno.test("escapeHtml() escapes what means something in content and attributes",
   assertEquals(escapeHtml(""), "");
 });
 
-Deno.test("errorPage() escapes all it is given", () => {
-  const page = errorPage(404, EVIL, EVIL, EVIL);
-  assertEquals(page.split(HARMLESS).length - 1, 4);
+Deno.test("htmlPage() escapes all it is given", () => {
+  const page = htmlPage(fault({
+    title: EVIL,
+    message: EVIL,
+    reference: EVIL,
+    traceback: [TRACE],
+  }));
+  // Twice the title; message, reference, headline, frame and line once.
+  assertEquals(page.split(HARMLESS).length - 1, 7);
   assertEquals(page.includes("<script"), false);
 });
 
-Deno.test("errorPage() leaves out what is empty", () => {
-  const page = errorPage(500, "Internal Server Error", "");
-  assertStringIncludes(page, "<title>500 Internal Server Error</title>");
-  assertStringIncludes(page, "<h1>500 Internal Server Error</h1>");
-  assertEquals(/<p>|<pre>/.test(page), false);
-  assertMatch(page, /^<!DOCTYPE html>\n[^]*<\/html>\n$/);
+Deno.test("htmlPage() tells status, sentence, reference and time", () => {
+  const page = htmlPage(fault({ status: 503, title: "X", reference: "AB-CD" }));
+  assertMatch(page, /^<!DOCTYPE html>\n<html lang="en">[^]*<\/html>\n$/);
+  assertStringIncludes(page, "<title>503 X</title>");
+  assertStringIncludes(page, '<p class="status">503</p>\n<h1>X</h1>\n');
+  assertStringIncludes(page, "not available at the moment");
+  assertStringIncludes(page, '<dd class="reference">AB-CD</dd>');
+  assertStringIncludes(
+    page,
+    '<time datetime="2026-01-02T03:04:05.678Z">2026-01-02 03:04:05 UTC</time>',
+  );
 });
 
-Deno.test("describeError() gives the stack, and those of the causes", () => {
-  const error = new Error("outer", {
-    cause: new TypeError("middle", { cause: "inner" }),
-  });
-  const lines = describeError(error).split("\n")
-    .filter((line) => !line.startsWith("    at "));
-  assertEquals(lines, [
-    "Error: outer",
-    "Caused by: TypeError: middle",
-    "Caused by: inner",
-  ]);
+Deno.test("htmlPage() of no fault tells neither status nor time", () => {
+  const page = htmlPage(fault({ status: 200, title: "Hello", message: "Hi" }));
+  assertStringIncludes(page, "<title>Hello</title>");
+  assertStringIncludes(page, "<main>\n<h1>Hello</h1>\n<p>Hi</p>\n</main>");
 });
 
-Deno.test("describeError() ends with causes in a circle", () => {
-  const error = new Error("round");
-  error.cause = error;
-  assertEquals(describeError(error).split("Caused by:").length, 9);
+Deno.test("htmlPage() needs nothing from elsewhere, and runs nothing", () => {
+  const page = htmlPage(fault({ reference: "AB", traceback: [TRACE] }));
+  assertEquals(
+    /<script|<link|src=|href=|url\(|@import|\bon\w+=/.test(page),
+    false,
+  );
 });
 
-Deno.test("describeError() describes whatever was thrown", () => {
-  const silent = new Error("silent");
-  silent.stack = "";
-  const trap = Object.defineProperty(new Error("x"), "cause", {
-    get() {
-      throw new Error("no");
+Deno.test("htmlPage() can be written in any charset", () => {
+  // deno-lint-ignore no-control-regex
+  assertMatch(htmlPage(fault({ traceback: [TRACE] })), /^[\x00-\x7f]*$/);
+});
+
+Deno.test("htmlPage() shows the lines of a traceback, the first of them unfolded", () => {
+  const page = htmlPage(fault({ traceback: [TRACE, TRACE] }));
+  assertStringIncludes(
+    page,
+    "<li><details open><summary><code>Db.find (file:///db.ts:10:5)</code></summary>" +
+      ` <pre> 9    before\n<mark>10    ${HARMLESS}</mark>\n11    after</pre>`
+        .trim() +
+      "</details></li>",
+  );
+  assertStringIncludes(page, "<li><details><summary><code>run (");
+  assertStringIncludes(page, `<li><code>ext:core ${HARMLESS}</code></li>`);
+  assertEquals(page.split("<small>Caused by</small>").length, 2);
+});
+
+Deno.test("problemDetails() tells what RFC 9457 names, reference and time", () => {
+  const time = "2026-01-02T03:04:05.678Z";
+  assertEquals(
+    problemDetails(fault({ status: 404, title: "Not Found", message: "No" })),
+    {
+      type: "about:blank",
+      title: "Not Found",
+      status: 404,
+      detail: "No",
+      time,
     },
-  });
-  trap.stack = "the stack";
-  for (
-    const [thrown, expected] of [
-      [undefined, "undefined"],
-      [Symbol("s"), "Symbol(s)"],
-      [Object.create(null), "A thrown object that cannot be shown"],
-      [silent, "Error: silent"],
-      [trap, "the stack"],
-    ] as const
-  ) assertEquals(describeError(thrown), expected);
-});
-
-Deno.test("the default page tells nothing of an error", async () => {
-  const { status, headers, text, stderr } = await ask(
-    throwing(new Error("secret", { cause: new Error("deep") })),
   );
-  assertEquals([status, headers["content-type"]], [
-    500,
-    "text/html; charset=utf-8",
-  ]);
-  assertEquals(headers["content-length"], String(text.length));
-  assertEquals(text, errorPage(500, "Internal Server Error", ""));
-  assertMatch(stderr, /^Error: secret\n {4}at .*error_page_test\.ts/);
-});
-
-Deno.test("the error stream has the cause of an error too", async () => {
-  const { stderr } = await ask(
-    throwing(new Error("outer", { cause: new TypeError("the real reason") })),
+  const { detail, reference, traceback } = problemDetails(
+    fault({ reference: "AB", traceback: [TRACE, TRACE] }),
   );
-  assertStringIncludes(stderr, "the real reason");
+  assertEquals(reference, "AB");
+  assertEquals(detail, "Something went wrong here. It is not your fault.");
+  assert(Array.isArray(traceback));
+  assertEquals(traceback.length, 8);
+  assertEquals(traceback[0], `Error: ${EVIL}`);
+  assertEquals(traceback[2], "    at Db.find (file:///db.ts:10:5)");
+  assertEquals(traceback[4], `Caused by: Error: ${EVIL}`);
 });
 
-Deno.test("showTraceback shows message and stack, escaped", async () => {
-  const { text, stderr } = await ask(throwing(new Error(EVIL)), {}, {
-    showTraceback: true,
-  });
-  assertStringIncludes(text, `<pre>Error: ${HARMLESS}\n    at `);
-  assertEquals(text.includes("<script"), false);
-  assertStringIncludes(stderr, `Error: ${EVIL}\n`);
+Deno.test("plainText() tells the same, a line each", () => {
+  assertEquals(
+    plainText(fault({ reference: "AB" })),
+    "500 Internal Server Error\nSomething went wrong here. It is not your fault.\nReference: AB\nTime: 2026-01-02T03:04:05.678Z\n",
+  );
+  assertEquals(
+    plainText(fault({ status: 200, title: "Hello", message: "Hi" })),
+    "Hello\nHi\n",
+  );
+  assertStringIncludes(
+    plainText(fault({ traceback: [TRACE] })),
+    `Z\n\nError: ${EVIL}\n    at ext:core`,
+  );
 });
 
-Deno.test("showTraceback can be set while the server runs", async () => {
-  const service = throwing(new Error("shown"));
-  for (const showTraceback of [true, false]) {
-    const { text } = await ask(service, {}, { showTraceback });
-    assertEquals(text.includes("shown"), showTraceback);
+Deno.test("sentenceOf() knows one for every status", () => {
+  for (let status = 400; status < 600; status++) {
+    assertMatch(sentenceOf(fault({ status })), /^[A-Z].*\.$/);
   }
-});
-
-Deno.test("what is thrown need be no Error", async () => {
-  for (
-    const [thrown, line] of [
-      ["a string", "a string"],
-      [42, "42"],
-      [undefined, "undefined"],
-      [null, "null"],
-      [Symbol("s"), "Symbol(s)"],
-      [{ toString: () => "an object" }, "an object"],
-    ] as const
-  ) {
-    const { status, stderr } = await ask(throwing(thrown));
-    assertEquals([status, stderr], [500, `${line}\n`]);
-  }
-});
-
-Deno.test("HttpError answers its status and message, escaped", async () => {
-  const { status, text, lines, stderr, logged } = await ask(
-    throwing(new HttpError(404, `No ${EVIL}`)),
+  assertEquals(sentenceOf(fault({ status: 404, message: "Mine" })), "Mine");
+  assertEquals(sentenceOf(fault({ status: 200 })), "");
+  assertEquals(
+    sentenceOf(fault({ status: 418 })),
+    sentenceOf(fault({ status: 400 })),
   );
-  assertEquals([status, lines.at(-1)], [404, "Status: 404 Not Found"]);
-  assertEquals(text, errorPage(404, "Not Found", `No ${EVIL}`));
-  assertStringIncludes(text, `<p>No ${HARMLESS}</p>`);
-  assertEquals([stderr, logged], ["", []]);
-});
-
-Deno.test("HttpError of 5xx tells its message, and is logged", async () => {
-  const { status, text, stderr } = await ask(
-    throwing(new HttpError(503, "Back at noon")),
-  );
-  assertEquals(status, 503);
-  assertStringIncludes(text, "<p>Back at noon</p>");
-  assertStringIncludes(stderr, "HttpError: Back at noon\n");
-});
-
-Deno.test("HttpError from deep inside of an async service answers its status", async () => {
-  const { status } = await ask(async () => {
-    await Promise.resolve();
-    await (async () => {
-      await Promise.resolve();
-      throw new HttpError(410);
-    })();
-  });
-  assertEquals(status, 410);
-});
-
-Deno.test("a limit's error answers its status, 5xx without its message", async () => {
-  const told = await ask(
-    throwing(new LimitError("X", "Too much", 1, 2, { status: 413 })),
-  );
-  assertEquals(told.status, 413);
-  assertStringIncludes(told.text, "<p>Too much</p>");
-  const untold = await ask(throwing(new LimitError("X", "Internal", 1, 2)));
-  assertEquals(untold.status, 500);
-  assertEquals(untold.text.includes("Internal</p>"), false);
-});
-
-Deno.test("the page is in the charset of the application", async () => {
-  const { body, headers } = await ask(
-    throwing(new HttpError(400, "é")),
-    {},
-    { charset: "iso-8859-1" },
-  );
-  assertEquals(headers["content-type"], "text/html; charset=iso-8859-1");
-  assert(body.includes(0xe9));
-});
-
-Deno.test("the page of a HEAD request is not sent, but its length is", async () => {
-  const get = await ask(throwing(new HttpError(404, "gone")));
-  const head = await ask(throwing(new HttpError(404, "gone")), {
-    params: { REQUEST_METHOD: "HEAD" },
-  });
-  assertEquals([head.status, head.body.length], [404, 0]);
-  assertEquals(head.headers["content-length"], get.headers["content-length"]);
 });

@@ -96,7 +96,8 @@ Deno.test("an error page has its own Content-Type and length, whatever was set",
   assertEquals(headers["content-type"], "text/html; charset=utf-8");
   assertEquals(headers["content-length"], String(text.length));
   assertStringIncludes(text, "</html>");
-  for (const name of ["content-encoding", "cache-control", "etag"]) {
+  assertEquals(headers["cache-control"], "no-store");
+  for (const name of ["content-encoding", "etag"]) {
     assertEquals(headers[name], undefined);
   }
 });

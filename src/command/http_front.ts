@@ -6,7 +6,7 @@ import type { Application } from "../application.ts";
 import { reasonPhrase } from "../cgi/status.ts";
 import { FastCGIClient } from "../client/client.ts";
 import { PipeListener } from "../client/pipe.ts";
-import { errorPage } from "../error_page.ts";
+import { htmlPage } from "../error_page.ts";
 import { FastCgiError } from "../errors.ts";
 import {
   formatAddress,
@@ -124,11 +124,14 @@ export class HttpFront {
         error.code === "OVERLOADED";
       const status = isOverloaded ? 503 : 502;
       return new Response(
-        errorPage(
+        htmlPage({
           status,
-          reasonPhrase(status),
-          "The application did not answer. Its log says more.",
-        ),
+          title: reasonPhrase(status),
+          message: "The application did not answer. Its log says more.",
+          reference: "",
+          time: new Date(),
+          traceback: [],
+        }),
         { status, headers: { "content-type": "text/html; charset=utf-8" } },
       );
     }

@@ -1,7 +1,7 @@
 // Web-standard applications: a handler that is given a Request and returns a
 // Response, served over FastCGI as `Deno.serve` serves it over HTTP.
 
-import { describeError } from "../error_page.ts";
+import { describeError } from "../describe_error.ts";
 import type { ServiceRequest } from "../request.ts";
 import type { ServiceResponse } from "../response.ts";
 import { isPromise } from "../scope.ts";

@@ -1,7 +1,7 @@
 // Sends a stream as the body of a response: each chunk as soon as it is there,
 // those of one turn of the event loop together.
 
-import { describeError } from "../error_page.ts";
+import { describeError } from "../describe_error.ts";
 import type { Exchange } from "../server/exchange.ts";
 import { HIGH_WATER } from "../server/output.ts";
 

@@ -1,7 +1,7 @@
 // The work of validator(): calls an application, and finds what it and the
 // server do wrong by PEP 3333.
 
-import { describeError } from "../error_page.ts";
+import { describeError } from "../describe_error.ts";
 import {
   check,
   checkContentType,

@@ -5,7 +5,7 @@
 // response, with its length. Of any other iterable each chunk is handed to the
 // system before the next is asked for.
 
-import { describeError } from "../error_page.ts";
+import { describeError } from "../describe_error.ts";
 import { exchangeOf } from "../request.ts";
 import type { ServiceRequest } from "../request.ts";
 import type { ServiceResponse } from "../response.ts";

@@ -200,7 +200,7 @@ Deno.test("HttpFront answers 502 where the application cannot be reached, and sa
     response.headers.get("content-type"),
     "text/html; charset=utf-8",
   );
-  assertStringIncludes(await response.text(), "<h1>502 Bad Gateway</h1>");
+  assertStringIncludes(await response.text(), "<title>502 Bad Gateway</title>");
   assertEquals(app.running.logged.length, 1);
   assertStringIncludes(
     app.running.logged[0]!,

@@ -34,11 +34,14 @@ function own(name: string, goals: Partial<Contender> = {}): Contender {
 
 const LIMIT: Contender = { name: "limit", command: () => denoServer("limit") };
 
-const UPLOAD_LIMIT: Contender = {
-  name: "limit",
-  command: (length) =>
-    denoServer("limit", `--request=${length}`, `--read-buffer=${64 * 1024}`),
-};
+function uploadLimit(name: string, kib: number, ...flags: string[]): Contender {
+  const buffer = `--read-buffer=${kib * 1024}`;
+  return {
+    name,
+    command: (length) =>
+      denoServer("limit", `--request=${length}`, buffer, ...flags),
+  };
+}
 
 const DOWNLOAD_LIMIT: Contender = {
   name: "limit",
@@ -79,11 +82,12 @@ export const LOAD_CASES: readonly LoadCase[] = [
     name: "upload",
     title: "Upload of 1 MB, 16 kept connections, Unix socket",
     load: { connections: 16, post: MEGABYTE, body: HELLO },
-    base: UPLOAD_LIMIT,
-    contenders: [own("upload", { goal: 0.7 }), {
-      name: "not read",
-      command: () => denoServer("hello"),
-    }],
+    base: uploadLimit("limit", 64),
+    contenders: [
+      own("upload", { goal: 0.7 }),
+      { name: "not read", command: () => denoServer("hello") },
+      uploadLimit("limit, new buffers", 128, "--fresh"),
+    ],
   },
   {
     name: "download",

@@ -2,10 +2,12 @@
 // What a server can lose against it is its own work.
 //
 //   limit.ts ADDRESS [--request BYTES] [--body BYTES] [--read-buffer BYTES]
+//     [--fresh]
 //
 // Without --request every read is a request, as every request of a load
 // generator's closed loop is that fits into the buffer. With it so many bytes
-// are read for each. The answer has a body of --body bytes, "Hello World!" by
+// are read for each. With --fresh each read has a buffer of its own, as where
+// the bytes are given away. The answer has a body of --body bytes, "Hello World!" by
 // default, in records framed beforehand.
 
 import { parseArgs } from "node:util";
@@ -36,11 +38,13 @@ async function serve(
   answer: Uint8Array,
   requestLength: number,
   bufferLength: number,
+  isFresh: boolean,
 ): Promise<void> {
-  const buffer = new Uint8Array(bufferLength);
+  let buffer = new Uint8Array(bufferLength);
   try {
     let length = 0;
     for (;;) {
+      if (isFresh) buffer = new Uint8Array(bufferLength);
       const read = await connection.read(buffer);
       if (read === null) break;
       length += read;
@@ -63,6 +67,7 @@ const { values, positionals } = parseArgs({
     request: { type: "string", default: "1" },
     body: { type: "string" },
     "read-buffer": { type: "string", default: "4096" },
+    fresh: { type: "boolean", default: false },
   },
 });
 const body = values.body === undefined
@@ -77,5 +82,6 @@ for await (const connection of listener) {
     answer,
     Number(values.request),
     Number(values["read-buffer"]),
+    values.fresh,
   );
 }

@@ -1,7 +1,6 @@
 // The body of a lazy Request: no stream is made of what is read whole, and
 // nothing is read before it is asked for.
 
-import { Phase } from "../protocol/active_request.ts";
 import type { Exchange } from "../server/exchange.ts";
 import type { InnerBody, InnerBodyClass } from "./runtime_request.ts";
 
@@ -51,17 +50,11 @@ export function bodyMaker(Body: InnerBodyClass): MakeBody {
     override consume(): unknown {
       if (this.#content !== null) return super.consume();
       this.#content = { body: EMPTY, consumed: true };
-      return bytesOf(this.#exchange);
+      const { input, contentLength } = this.#exchange;
+      return input.all(contentLength);
     }
   }
   return (exchange) => new LazyBody(exchange);
-}
-
-async function bytesOf(exchange: Exchange): Promise<Uint8Array<ArrayBuffer>> {
-  const { input } = exchange;
-  const bytes = await input.all(exchange.contentLength);
-  checkWhole(exchange, bytes.length);
-  return bytes;
 }
 
 /**
@@ -74,17 +67,14 @@ export function streamOf(
   exchange: Exchange,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const { input } = exchange;
-  let length = 0;
   return new ReadableStream({
     type: "bytes",
     async pull(controller) {
       const chunk = await input.read();
       if (chunk !== null) {
-        length += chunk.length;
         controller.enqueue(chunk);
         return;
       }
-      checkWhole(exchange, length);
       controller.close();
       // Who reads into a buffer of their own waits for it to come back.
       controller.byobRequest?.respond(0);
@@ -93,12 +83,4 @@ export function streamOf(
       input.discard();
     },
   });
-}
-
-/** What is left of a body when the answer is whole has been dropped. */
-function checkWhole(exchange: Exchange, length: number): void {
-  if (exchange.phase > Phase.STDIN && length === exchange.received) return;
-  throw new TypeError(
-    "Cannot read the body of a request that was answered: read it before the response ends",
-  );
 }

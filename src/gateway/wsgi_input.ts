@@ -28,11 +28,7 @@ export class WsgiInput implements WsgiInputStream {
   read(size?: number): Promise<Bytes> {
     return this.#inTurn(() => {
       const most = checkSize("read", size);
-      if (most >= 0) return this.#readUpTo(most, false);
-      // Once the response is over nothing more comes, and nothing is awaited.
-      return this.#exchange.isOpen
-        ? this.#readAll()
-        : this.#readUpTo(Infinity, false);
+      return most >= 0 ? this.#readUpTo(most, false) : this.#readAll();
     });
   }
 

@@ -319,6 +319,8 @@ export class Exchange extends RequestInput {
    */
   timeOut(status: number, reason: LimitError): void {
     if (!this.isOpen) return;
+    // Before the answer, with which it would fail for another reason.
+    this.breakInput(reason);
     this.refuse(status);
     this.#reason = reason;
     this.#giveUp(reason);

@@ -23,6 +23,12 @@ const JOINED_LENGTH = 16 * 1024;
 /** Up to here what is announced is believed, and made room for at once. */
 const TRUSTED_LENGTH = 4 * 1024 * 1024;
 
+function cutError(): TypeError {
+  return new TypeError(
+    "Cannot read the body: the request was answered, or the reading cancelled, and the rest was dropped",
+  );
+}
+
 /** The bytes of one stream, as they come. */
 export class Input {
   readonly #owner: InputOwner;
@@ -33,6 +39,8 @@ export class Input {
   #targetLength = 0;
   #isEnded = false;
   #isDiscarded = false;
+  /** Whether bytes were dropped that nobody has read, or may have been. */
+  #isCut = false;
   #error: unknown = null;
   /** Bytes that have come and were not taken. */
   buffered = 0;
@@ -130,10 +138,19 @@ export class Input {
     waiter?.reject(error);
   }
 
-  /** Nothing more is wanted: what comes is dropped. */
+  /**
+   * Nothing more is wanted: what comes is dropped. Who reads all the same
+   * fails, unless all had been read.
+   */
   discard(): void {
+    if (this.#isDiscarded) return;
     this.#isDiscarded = true;
+    this.#isCut = !this.#isEnded || this.#chunks.length > 0;
     this.#chunks = [];
+    this.#target = null;
+    const waiter = this.#waiter;
+    this.#waiter = null;
+    waiter?.reject(cutError());
     if (this.buffered > 0) {
       this.buffered = 0;
       this.#owner.inputTaken(this);
@@ -153,7 +170,8 @@ export class Input {
       return Promise.resolve(chunk);
     }
     if (this.#error !== null) return Promise.reject(this.#error);
-    if (this.#isEnded || this.#isDiscarded) return Promise.resolve(null);
+    if (this.#isCut) return Promise.reject(cutError());
+    if (this.#isEnded) return Promise.resolve(null);
     return this.#wait();
   }
 
@@ -164,6 +182,7 @@ export class Input {
    * @returns The bytes.
    */
   async all(announced: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#isCut) throw this.#error ?? cutError();
     if (this.#isEnded && this.#chunks.length === 1 && this.#error === null) {
       this.buffered = 0;
       return this.#chunks.pop()!;

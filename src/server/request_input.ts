@@ -53,6 +53,7 @@ export abstract class RequestInput extends RequestParams {
   get input(): Input {
     return this.#input ??= this.#makeInput(
       this.phase === Phase.PARAMS || this.phase === Phase.STDIN,
+      this.received > 0,
     );
   }
 
@@ -60,13 +61,15 @@ export abstract class RequestInput extends RequestParams {
   get data(): Input {
     return this.#data ??= this.#makeInput(
       this.role === Role.FILTER && this.phase !== Phase.COMPLETE,
+      this.dataReceived > 0,
     );
   }
 
-  #makeInput(isOpen: boolean): Input {
+  #makeInput(isOpen: boolean, hasCome: boolean): Input {
     const input = new Input(this.#host);
     if (this.inputFault !== null) input.fail(this.inputFault);
-    else if (!isOpen || this.isAnswered) input.end();
+    else if (this.isAnswered && (isOpen || hasCome)) input.discard();
+    else if (!isOpen) input.end();
     return input;
   }
 

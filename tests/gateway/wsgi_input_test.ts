@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { Gateway } from "../../src/gateway/gateway.ts";
 import { AbortedError, ProtocolError } from "../../src/errors.ts";
 import type { WsgiInputStream } from "../../src/gateway/wsgi_types.ts";
@@ -318,24 +318,29 @@ Deno.test("a body left unread is no matter", async () => {
   }
 });
 
-Deno.test("reading once the response is over gives no bytes", async () => {
-  const late = gate<number>();
-  await using running = new Running(
-    new Gateway(answering((env) => {
-      setTimeout(async () => {
+Deno.test("reading a body fails once the response is over, and none gives no bytes", async () => {
+  for (const isPosted of [true, false]) {
+    const isOver = gate();
+    const late = gate<unknown>();
+    await using running = new Running(
+      new Gateway(answering((env) => {
         const input = env["wsgi.input"];
-        late.resolve(
-          (await input.read()).length + (await input.read(5)).length,
-        );
-      });
-      env["wsgi.input"];
-      return "x";
-    })),
-  );
-  using peer = await running.connect();
-  const [start, params, a] = inPieces(["ab"]);
-  await peer.send(start!, params!, a!);
-  assertEquals(await within(late.promise, "the read"), 0);
-  await peer.send(record(STDIN, 1));
-  await peer.answer();
+        isOver.promise.then(async () => {
+          const read = async () =>
+            (await input.read()).length + (await input.read(5)).length;
+          late.resolve(await read().catch((error) => error));
+        });
+        return "x";
+      })),
+    );
+    using peer = await running.connect();
+    const [start, params, a] = inPieces(["ab"]);
+    if (isPosted) await peer.send(start!, params!, a!, record(STDIN, 1));
+    else await peer.send(request());
+    await peer.answer();
+    isOver.resolve();
+    const outcome = await within(late.promise, "the read");
+    if (isPosted) assertInstanceOf(outcome, TypeError);
+    else assertEquals(outcome, 0);
+  }
 });

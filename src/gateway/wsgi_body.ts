@@ -104,7 +104,29 @@ export function isIterable(value: unknown): value is object {
 }
 
 function iteratorOf(body: object): Chunks {
+  if (body instanceof ReadableStream) return new StreamChunks(body);
   return Symbol.asyncIterator in body
     ? (body as AsyncIterable<unknown>)[Symbol.asyncIterator]()
     : (body as Iterable<unknown>)[Symbol.iterator]();
+}
+
+/**
+ * The chunks of a stream. Its own iterator, returned while a chunk is waited
+ * for, would wait with it, and the stream be cancelled never.
+ */
+class StreamChunks implements AsyncIterator<unknown> {
+  readonly #reader: ReadableStreamDefaultReader<unknown>;
+
+  constructor(stream: ReadableStream<unknown>) {
+    this.#reader = stream.getReader();
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    return this.#reader.read() as Promise<IteratorResult<unknown>>;
+  }
+
+  async return(): Promise<IteratorResult<unknown>> {
+    await this.#reader.cancel();
+    return { done: true, value: undefined };
+  }
 }

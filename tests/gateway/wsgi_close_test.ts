@@ -231,6 +231,30 @@ Deno.test("a stream is cancelled when the client goes away", async () => {
   await within(cancelled.promise, "the stream to be cancelled");
 });
 
+Deno.test("a stream that waits is cancelled when the client goes away", async () => {
+  const waits = gate();
+  const cancelled = gate();
+  await using running = new Running(
+    new Gateway(answering(() =>
+      new ReadableStream<Uint8Array>({
+        pull() {
+          waits.resolve();
+          return new Promise(() => {});
+        },
+        cancel: () => cancelled.resolve(),
+      }, { highWaterMark: 0 })
+    )),
+    { unix: true },
+  );
+  using peer = await running.connect();
+  await peer.send(request());
+  await within(waits.promise, "the stream to be read");
+  await peer.send(record(ABORT, 1));
+  await within(cancelled.promise, "the stream to be cancelled");
+  await running.goOn(2);
+  assertEquals(running.logged, []);
+});
+
 Deno.test("a body that waits is closed when the client goes away", async () => {
   for (const how of ["abort", "close"]) {
     const closed = gate();

@@ -94,7 +94,8 @@ export interface ApplicationOptions extends LimitOptions {
   charset?: string;
   /**
    * A prefix taken off the path of `request.url`, such as `/app`: what
-   * SCRIPT_NAME and PATH_INFO hold differs from web server to web server.
+   * SCRIPT_NAME and PATH_INFO hold differs from web server to web server. To
+   * a WSGI-style application it is SCRIPT_NAME, and the rest PATH_INFO.
    *
    * @default {""}
    */

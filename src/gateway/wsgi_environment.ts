@@ -8,7 +8,7 @@
 
 import { requestScheme } from "../cgi/url.ts";
 import { headerName, joinValues } from "../cgi/variables.ts";
-import { exchangeOf } from "../request.ts";
+import { exchangeOf, mountOf } from "../request.ts";
 import type { ServiceRequest } from "../request.ts";
 import type { Exchange } from "../server/exchange.ts";
 import type { Application } from "../application.ts";
@@ -107,7 +107,12 @@ export class Environment implements ProxyHandler<Values> {
     }
     const value = this.#exchange.param(name) ?? undefined;
     return CHANGED_NAMES.has(name)
-      ? variableValue(name, value, (name) => this.#exchange.param(name))
+      ? variableValue(
+        name,
+        value,
+        (name) => this.#exchange.param(name),
+        mountOf(this.#request),
+      )
       : value;
   }
 
@@ -125,8 +130,13 @@ export class Environment implements ProxyHandler<Values> {
       }
     });
     const read = (name: string) => values[name] as string | undefined;
-    for (const name of CHANGED_NAMES) {
-      const value = variableValue(name, read(name), read);
+    const mount = mountOf(this.#request);
+    // All are worked out of what came, before any is changed.
+    const changed = Array.from(
+      CHANGED_NAMES,
+      (name) => [name, variableValue(name, read(name), read, mount)] as const,
+    );
+    for (const [name, value] of changed) {
       if (value !== undefined) values[name] = value;
     }
     for (const name of OWN_NAMES) values[name] = this.#read(name);
@@ -190,21 +200,21 @@ function inspectWhole(
   return inspect({ __proto__: null, ...this }, options);
 }
 
+/** Reads a variable as it came. */
+type Read = (name: string) => string | null | undefined;
+
 /** A variable as PEP 3333 wants it. */
 function variableValue(
   name: string,
   value: string | undefined,
-  read: (name: string) => string | null | undefined,
+  read: Read,
+  mount: string,
 ): string | undefined {
   switch (name) {
     case "SCRIPT_NAME":
-      // nginx's own settings make it the whole path, this one among them.
-      return value === undefined || value === "/" ? "" : value;
+      return splitPath(read, mount)[0];
     case "PATH_INFO":
-      if (value?.startsWith("/") || read("SCRIPT_NAME") !== "/") {
-        return value ?? "";
-      }
-      return `/${value ?? ""}`;
+      return splitPath(read, mount)[1];
     case "QUERY_STRING":
       return value ?? "";
     case "SERVER_NAME":
@@ -221,7 +231,42 @@ function variableValue(
   }
 }
 
-function portOf(read: (name: string) => string | null | undefined): string {
+/**
+ * Where the path of the application ends: after the mount, where that is told
+ * and fits, and otherwise where the web server says. Of those, nginx, HAProxy
+ * and Apache's mod_proxy_fcgi make no difference, and have the whole path for
+ * SCRIPT_NAME: it is what the application routes by.
+ */
+function splitPath(read: Read, mount: string): [script: string, info: string] {
+  const script = read("SCRIPT_NAME") ?? "";
+  const info = read("PATH_INFO");
+  const path = script + (info ?? "") || targetPath(read);
+  if (mount !== "" && path.startsWith(mount)) {
+    const rest = path.slice(mount.length);
+    if (rest === "" || rest.startsWith("/")) return [mount, rest];
+  }
+  if (script === "/") {
+    return ["", info?.startsWith("/") ? info : `/${info ?? ""}`];
+  }
+  const isWhole = script === "" || (info ?? null) === null && (
+        /^(?:nginx|haproxy)\b/i.test(read("SERVER_SOFTWARE") ?? "") ||
+        read("SCRIPT_FILENAME")?.startsWith("proxy:")
+      );
+  return isWhole ? ["", path] : [script, info ?? ""];
+}
+
+/** The path of REQUEST_URI, decoded as web servers do it. */
+function targetPath(read: Read): string {
+  const [path = ""] = (read("REQUEST_URI") ?? "").split("?");
+  if (!path.startsWith("/")) return "";
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path; // Not UTF-8, or no escape.
+  }
+}
+
+function portOf(read: Read): string {
   const port = /:(\d+)$/.exec(read("HTTP_HOST") ?? "")?.[1];
   if (port !== undefined) return port;
   const scheme = requestScheme((name) => read(name) ?? null);

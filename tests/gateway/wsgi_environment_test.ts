@@ -164,7 +164,7 @@ const LIKE_AN_OBJECT: [string, (env: WsgiEnvironment) => unknown][] = [
     assertEquals(copy.PATH_INFO, "/other");
     assertEquals(copy.REMOTE_ADDR, "192.0.2.1");
     assertEquals(copy["wsgi.errors"], env["wsgi.errors"]);
-    assertEquals(env.PATH_INFO, "");
+    assertEquals(env.PATH_INFO, "/");
   }],
   ["Object.assign", (env) => {
     assertEquals(Object.assign({}, env).SERVER_NAME, "test");

@@ -17,12 +17,15 @@ export interface Behind {
 }
 
 /** The command that runs an application of this folder. */
-export function command(name: string): string[] {
+export function command(
+  name: string,
+  env: Record<string, string> = {},
+): string[] {
   const main = new URL("main.ts", import.meta.url).pathname;
   const config = new URL("../../../deno.json", import.meta.url).pathname;
   return [
     "env",
-    `APP=${name}`,
+    ...Object.entries({ APP: name, ...env }).map((pair) => pair.join("=")),
     Deno.execPath(),
     "run",
     "-A",
@@ -34,13 +37,16 @@ export function command(name: string): string[] {
 }
 
 /** Registers the start and the stop of an application behind nginx. */
-export function behindNginx(name: string): () => Behind {
+export function behindNginx(
+  name: string,
+  env: Record<string, string> = {},
+): () => Behind {
   let folder: Folder;
   let behind: Behind;
   beforeAll(async () => {
     folder = new Folder();
     const socket = `${folder.path}/app.sock`;
-    const app = await startApp(socket, command(name));
+    const app = await startApp(socket, command(name, env));
     try {
       behind = { app, site: await startNginx(folder.path, socket) };
     } catch (error) {

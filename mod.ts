@@ -33,9 +33,13 @@ export type { FetchApplication } from "./src/gateway/fetch.ts";
 export { Gateway } from "./src/gateway/gateway.ts";
 export { serve } from "./src/gateway/serve.ts";
 export type {
+  ServeBaseOptions,
   ServeHandler,
   ServeInit,
   ServeOptions,
+  ServerAt,
+  ServeTcpOptions,
+  ServeUnixOptions,
 } from "./src/gateway/serve.ts";
 export type { ServeHandlerInfo } from "./src/gateway/serve_info.ts";
 export { validator } from "./src/gateway/validator.ts";

@@ -3,7 +3,11 @@
 // else on the address in the environment or the default one.
 
 import { DEFAULT_ADDRESS, listen, parseAddress } from "../server/address.ts";
-import { isInheritedSocket, listenInherited } from "../server/inherited.ts";
+import {
+  isInheritedSocket,
+  isInheritedSocketAtOnce,
+  listenInherited,
+} from "../server/inherited.ts";
 import type { ListenOptions } from "../server/listen_options.ts";
 import type { Transport, TransportListener } from "../server/transport.ts";
 
@@ -25,7 +29,9 @@ export interface DefaultListener extends TransportListener {
  * @throws {StartError} Where that cannot be.
  */
 export function listenByDefault(): DefaultListener {
-  return isInheritedSocket() ? new InheritedOrDefault() : listenOnDefault();
+  return isInheritedSocketAtOnce() ?? isInheritedSocket()
+    ? new InheritedOrDefault()
+    : listenOnDefault();
 }
 
 function listenOnDefault(): DefaultListener {

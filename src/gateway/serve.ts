@@ -28,13 +28,56 @@ export type ServeHandler = (
   info: ServeHandlerInfo,
 ) => Response | Promise<Response>;
 
+/** What {@linkcode serve} may be told beside where to listen. */
+export interface ServeBaseOptions extends ApplicationOptions {
+  /** Stops the server, gracefully, when it fires. */
+  signal?: AbortSignal;
+  /**
+   * Answers for what the handler threw, or for what it returned that is no
+   * Response to send. The default writes it to the error stream, and answers
+   * as an {@linkcode Application} does.
+   */
+  onError?: (error: unknown) => Response | Promise<Response>;
+}
+
+/** The options of {@linkcode serve} on TCP. */
+export interface ServeTcpOptions extends ServeBaseOptions {
+  /** The port; 0 takes a free one. */
+  port: number;
+  /**
+   * The host, as of {@linkcode TcpListenOptions}.
+   *
+   * @default {"127.0.0.1"}
+   */
+  hostname?: string;
+  /**
+   * Called once it listens, with the address. The default writes one line that
+   * says so.
+   */
+  onListen?: (addr: Deno.NetAddr) => void;
+}
+
+/** The options of {@linkcode serve} on a Unix socket. */
+export interface ServeUnixOptions extends ServeBaseOptions {
+  /** The path of the socket. */
+  path: string;
+  /** Its permissions, as of {@linkcode UnixListenOptions}. */
+  mode?: number;
+  /** Its owner, as of {@linkcode UnixListenOptions}. */
+  owner?: string | number;
+  /** Its group, as of {@linkcode UnixListenOptions}. */
+  group?: string | number;
+  /** As of {@linkcode ServeTcpOptions}. */
+  onListen?: (addr: Deno.UnixAddr) => void;
+}
+
 /**
- * The options of {@linkcode serve}. Without an address it listens on the
- * socket inherited as descriptor 0; where that is none, on the address in the
- * environment variable `SMISK_BIND`, if it may be read; otherwise on
+ * The options of {@linkcode serve}, wherever it listens. Without an address
+ * that is the socket inherited as descriptor 0; where that is none, the address
+ * in the environment variable `SMISK_BIND`, if it may be read; otherwise
  * 127.0.0.1:9000.
  */
-export interface ServeOptions extends ApplicationOptions {
+export interface ServeOptions extends ServeBaseOptions {
   /** The host, as of {@linkcode TcpListenOptions}. */
   hostname?: string;
   /**
@@ -53,25 +96,23 @@ export interface ServeOptions extends ApplicationOptions {
   group?: string | number;
   /** An inherited listening socket, as of {@linkcode ListenOptions}. */
   fd?: number;
-  /** Stops the server, gracefully, when it fires. */
-  signal?: AbortSignal;
   /**
-   * Called once it listens, with the address: null on an inherited Unix
-   * socket. The default writes one line that says so.
+   * As of {@linkcode ServeTcpOptions}; the address is null on an inherited Unix
+   * socket, of which the system tells nothing.
    */
   onListen?: (addr: Deno.Addr | null) => void;
-  /**
-   * Answers for what the handler threw, or for what it returned that is no
-   * Response to send. The default writes it to the error stream, and answers
-   * as an {@linkcode Application} does.
-   */
-  onError?: (error: unknown) => Response | Promise<Response>;
 }
 
-/** The options of {@linkcode serve} with the handler among them. */
-export type ServeInit =
-  & ServeOptions
-  & ({ handler: ServeHandler } | FetchApplication);
+/** The handler of {@linkcode serve}, among its options. */
+export type ServeInit = {
+  /** Answers requests. */
+  handler: ServeHandler;
+} | FetchApplication;
+
+/** A server whose address is of a kind that is known. */
+export type ServerAt<Addr extends Deno.Addr> = FastCGIServer & {
+  readonly addr: Addr;
+};
 
 /**
  * Serves a web-standard handler over FastCGI, as `Deno.serve` does over HTTP.
@@ -85,7 +126,7 @@ export type ServeInit =
  *   { port: 0, onListen() {} },
  *   (request) => new Response(`You asked for ${request.url}`),
  * );
- * assertEquals(server.addr?.transport, "tcp");
+ * assertEquals(server.addr.hostname, "127.0.0.1");
  * await server.shutdown();
  * ```
  *
@@ -94,6 +135,28 @@ export type ServeInit =
  * @throws {StartError} Where it cannot listen, and why.
  */
 export function serve(handler: ServeHandler): FastCGIServer;
+/**
+ * Serves a web-standard handler over FastCGI on TCP.
+ *
+ * @param options Where to listen, and more.
+ * @param handler Answers requests.
+ * @returns The server.
+ */
+export function serve(
+  options: ServeTcpOptions,
+  handler: ServeHandler,
+): ServerAt<Deno.NetAddr>;
+/**
+ * Serves a web-standard handler over FastCGI on a Unix socket.
+ *
+ * @param options Where to listen, and more.
+ * @param handler Answers requests.
+ * @returns The server.
+ */
+export function serve(
+  options: ServeUnixOptions,
+  handler: ServeHandler,
+): ServerAt<Deno.UnixAddr>;
 /**
  * Serves a web-standard handler over FastCGI.
  *
@@ -106,25 +169,50 @@ export function serve(
   handler: ServeHandler,
 ): FastCGIServer;
 /**
+ * Serves a web-standard application over FastCGI on TCP: options with a
+ * `handler` or a `fetch` among them.
+ *
+ * @param init Where to listen, and more.
+ * @returns The server.
+ */
+export function serve(
+  init: ServeTcpOptions & ServeInit,
+): ServerAt<Deno.NetAddr>;
+/**
+ * Serves a web-standard application over FastCGI on a Unix socket: options with
+ * a `handler` or a `fetch` among them.
+ *
+ * @param init Where to listen, and more.
+ * @returns The server.
+ */
+export function serve(
+  init: ServeUnixOptions & ServeInit,
+): ServerAt<Deno.UnixAddr>;
+/**
  * Serves a web-standard application over FastCGI: options with a `handler` or
  * a `fetch` among them, or the object of a class that has a `fetch`.
  *
  * @param init Options and handler, or an application by itself.
  * @returns The server.
  */
-export function serve(init: ServeInit | FetchApplication): FastCGIServer;
 export function serve(
-  first: ServeHandler | ServeOptions | ServeInit | FetchApplication,
+  init: ServeOptions & ServeInit | FetchApplication,
+): FastCGIServer;
+export function serve(
+  first: ServeHandler | AnyOptions | ServeInit,
   second?: ServeHandler,
 ): FastCGIServer {
   const app = applicationOf(first, second);
-  const options: ServeOptions = isOptions(first) ? first : {};
+  // Which of them it is, the address alone tells.
+  const options = (isOptions(first) ? first : {}) as ServeOptions;
   const { signal } = options;
   const served = new ServedApplication(app, options);
   const server = start(served, options);
   if (signal !== undefined) stopWith(server, signal);
   return server;
 }
+
+type AnyOptions = ServeTcpOptions | ServeUnixOptions | ServeOptions;
 
 /** A handler as an application. */
 class ServedApplication extends Application {
@@ -159,15 +247,15 @@ class ServedApplication extends Application {
  * the properties of such an object are its own affair, whatever their names.
  */
 function isOptions(
-  first: ServeHandler | ServeOptions | FetchApplication,
-): first is ServeOptions {
+  first: ServeHandler | AnyOptions | ServeInit,
+): first is AnyOptions {
   if (typeof first === "function") return false;
   const prototype = Object.getPrototypeOf(first);
   return prototype === Object.prototype || prototype === null;
 }
 
 function applicationOf(
-  first: ServeHandler | ServeOptions | ServeInit | FetchApplication,
+  first: ServeHandler | AnyOptions | ServeInit,
   second: ServeHandler | undefined,
 ): FetchApplication {
   const given = typeof first === "function" ? { handler: first } : first ?? {};

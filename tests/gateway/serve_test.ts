@@ -115,6 +115,42 @@ Deno.test("serve() tells onListen the address before it returns", async () => {
   await server.shutdown();
 });
 
+Deno.test("serve() tells the kind of its address by its options", async () => {
+  // Checked by the compiler: nothing here is asserted to be of a type.
+  const ports: number[] = [];
+  const onListen = ({ port }: { port: number }) => void ports.push(port);
+  const tell: typeof onListen = ({ port }) => onListen({ port });
+  for (
+    const start of [
+      () => serve({ port: 0, onListen }, hello),
+      () =>
+        serve({
+          port: 0,
+          onListen: ({ port }) => tell({ port }),
+          fetch: hello,
+        }),
+    ]
+  ) {
+    const server = start();
+    assertEquals(ports.pop(), server.addr.port);
+    assertEquals(server.addr.hostname, "127.0.0.1");
+    await server.shutdown();
+  }
+  const folder = await Deno.makeTempDir();
+  try {
+    const paths: string[] = [];
+    const server = serve({
+      path: `${folder}/app.sock`,
+      onListen: ({ path }) => void paths.push(path),
+      handler: hello,
+    });
+    assertEquals(paths, [server.addr.path]);
+    await server.shutdown();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("serve() says on one line where it listens", async () => {
   const { log } = console;
   const lines: string[] = [];

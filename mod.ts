@@ -64,3 +64,4 @@ export type {
   UnixListenOptions,
 } from "./src/server/listen_options.ts";
 export { FastCGIServer } from "./src/server/server.ts";
+export type { LatencyStats, ServerStats } from "./src/server/stats.ts";

@@ -142,6 +142,7 @@ export class Connection implements DispatcherHost, WriterHandler {
         await this.#atEnd();
         return;
       }
+      this.#owner.counters.bytesIn += length;
       if (this.#isClosed) return;
       if (this.closingAt > 0 || this.#isBroken) {
         this.#drained += length;
@@ -278,6 +279,7 @@ export class Connection implements DispatcherHost, WriterHandler {
       this.#closesWhenIdle = true;
     }
     this.activeAt = this.now;
+    this.#owner.counters.ended(exchange);
     exchange.dropParams(this.#owner.keptParams);
     exchange.ended();
     if (this.endedAt > 0) this.wakeUp();

@@ -14,7 +14,13 @@ import { Exchange } from "./exchange.ts";
 import type { ExchangeHost } from "./exchange.ts";
 import type { Gate } from "./gate.ts";
 import type { Pool } from "./pool.ts";
-import { refuseExchange, writeRefusal, writeValues } from "./replies.ts";
+import {
+  isLimit,
+  refuseExchange,
+  writeRefusal,
+  writeValues,
+} from "./replies.ts";
+import type { Counters } from "./stats.ts";
 import type { Writer } from "./writer.ts";
 
 /** The server, as a dispatcher sees it. */
@@ -27,6 +33,8 @@ export interface DispatcherOwner {
   readonly keptParams: Pool<Uint8Array>;
   /** Lets requests through. */
   readonly gate: Gate;
+  /** What the server counts. */
+  readonly counters: Counters;
   /** Runs the application for a request. Never throws. */
   serve(exchange: Exchange): void;
 }
@@ -68,7 +76,9 @@ export class Dispatcher implements MultiplexerHandler<Exchange> {
   begin(id: number, role: number, keepConnection: boolean): Exchange {
     this.#owner.clock.arm();
     if (id !== 1 || this.#host.multiplexer.count > 0) this.isMultiplexed = true;
-    return new Exchange(this.#host, id, role, keepConnection);
+    const exchange = new Exchange(this.#host, id, role, keepConnection);
+    exchange.timing = this.#owner.counters.begin(this.#host.now);
+    return exchange;
   }
 
   request(
@@ -79,8 +89,10 @@ export class Dispatcher implements MultiplexerHandler<Exchange> {
   ): void {
     exchange.setParams(buffer, start, end);
     exchange.output.hasNoBody = exchange.isHead;
-    if (exchange.refusal !== null) refuseExchange(exchange, exchange.refusal);
-    else if (this.#owner.gate.admit(exchange, buffer)) {
+    if (exchange.refusal !== null) {
+      exchange.isRefused = isLimit(exchange.refusal);
+      refuseExchange(exchange, exchange.refusal);
+    } else if (this.#owner.gate.admit(exchange, buffer)) {
       this.#owner.serve(exchange);
     }
     const { keptParams } = this.#owner;
@@ -121,6 +133,7 @@ export class Dispatcher implements MultiplexerHandler<Exchange> {
   }
 
   refuse(id: number, refusal: Refusal): void {
+    if (isLimit(refusal)) this.#owner.counters.refused++;
     writeRefusal(this.#host.writer.output, id, refusal);
   }
 

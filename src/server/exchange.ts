@@ -57,6 +57,10 @@ export class Exchange extends RequestInput {
   isStalled = false;
   /** Whether FCGI_END_REQUEST was sent, or the connection is gone. */
   isEnded = false;
+  // For the server's counters:
+  timing = 0;
+  isRefused = false;
+  isAborted = false;
 
   /**
    * Creates the exchange at FCGI_BEGIN_REQUEST.
@@ -126,6 +130,7 @@ export class Exchange extends RequestInput {
   abort(reason: unknown): void {
     if (this.#reason !== null || this.isEnded) return;
     const wasFinished = this.output.isFinished;
+    this.isAborted = true;
     this.#reason = reason;
     this.output.reset();
     this.output.isFinished = true;
@@ -282,6 +287,7 @@ export class Exchange extends RequestInput {
       return;
     }
     this.output.isFinished = true;
+    this.isAborted = true;
     this.discardInput();
     this.#host.breakOff(this);
   }

@@ -49,6 +49,7 @@ export class Gate {
     const { maxBodyBytes } = this.#limits;
     if (exchange.contentLength > maxBodyBytes) {
       exchange.log(bodyTooLarge(maxBodyBytes, exchange.contentLength).message);
+      exchange.isRefused = true;
       exchange.refuse(413);
       return false;
     }

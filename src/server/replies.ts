@@ -45,6 +45,16 @@ const REFUSALS: Readonly<
 };
 
 /**
+ * Whether a request is refused because of a limit, and not for its faults.
+ *
+ * @param refusal Why it is refused.
+ * @returns Whether that is a limit.
+ */
+export function isLimit(refusal: Refusal): boolean {
+  return refusal === "overloaded" || refusal === "params_too_large";
+}
+
+/**
  * Answers a request that is not given to the application: always with a whole
  * response, for web servers take a bare protocol status for success, or hang.
  *

@@ -2,6 +2,7 @@
 // of is loaded while it listens already.
 
 import type { ServerCore, ServerParts } from "./server_core.ts";
+import type { ServerStats } from "./stats.ts";
 import type { TransportListener } from "./transport.ts";
 
 /** The method of an application that serves on a TransportListener. */
@@ -80,6 +81,35 @@ export class FastCGIServer implements AsyncDisposable {
   abort(): Promise<void> {
     this.#do((core) => core.abort("The server was forced to stop"));
     return this.#finished;
+  }
+
+  /**
+   * What the server has done since it started, and what it does now.
+   *
+   * @returns The figures of this moment; they do not change later.
+   * @example Count requests
+   * ```ts
+   * import { Application } from "@smisk/smisk";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const server = new Application().listen({ hostname: "127.0.0.1", port: 0 });
+   * assertEquals(server.stats().served, 0);
+   * await server.shutdown();
+   * ```
+   */
+  stats(): ServerStats {
+    return this.#core?.stats() ?? {
+      accepted: 0,
+      active: 0,
+      idle: 0,
+      inFlight: 0,
+      served: 0,
+      aborted: 0,
+      refused: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      latency: { boundsMs: [], counts: [0], sumMs: 0 },
+    };
   }
 
   /** Lets the server keep the process running, as it does by default. */

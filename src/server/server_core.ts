@@ -16,6 +16,8 @@ import type { Exchange } from "./exchange.ts";
 import { Gate } from "./gate.ts";
 import { KEPT_PARAMS } from "./params.ts";
 import { Pool } from "./pool.ts";
+import { Counters } from "./stats.ts";
+import type { ServerStats } from "./stats.ts";
 import { CLOSE_TIMEOUT_MS, HALF_CLOSE_GRACE_MS, sweep } from "./time_outs.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 import { LARGE_OUTPUT, SMALL_OUTPUT } from "./writer.ts";
@@ -57,6 +59,7 @@ export class ServerCore implements ConnectionOwner {
   readonly limits: Limits;
   readonly gate: Gate;
   readonly clock: Clock;
+  readonly counters: Counters = new Counters();
   readonly smallOutputs: Pool<OutputBuffer> = new Pool(
     () => new OutputBuffer(SMALL_OUTPUT),
     Infinity,
@@ -143,6 +146,13 @@ export class ServerCore implements ConnectionOwner {
     }
   }
 
+  /** What the server has done, and what it does now. */
+  stats(): ServerStats {
+    return this.counters.stats(
+      this.#connections.values().map(({ multiplexer }) => multiplexer.count),
+    );
+  }
+
   /** Lets the server keep the process running, or not. */
   setRef(isRef: boolean): void {
     this.#isRef = isRef;
@@ -209,6 +219,7 @@ export class ServerCore implements ConnectionOwner {
       }
     }
     if (!this.#isRef) transport.unref();
+    this.counters.accepted++;
     const connection = new Connection(this, transport);
     this.#connections.add(connection);
     if (this.limits.idleTimeoutMs !== Infinity) {

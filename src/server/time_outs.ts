@@ -89,6 +89,7 @@ function sweepExchange(
         `Refused a request with 408: its parameters did not end within ${limits.paramsTimeoutMs} ms (paramsTimeoutMs)`,
       );
       exchange.isInputGivenUp = true;
+      exchange.isRefused = true;
       exchange.refuse(408);
     }
     return;

@@ -8,6 +8,7 @@ import type { OutputBuffer } from "../protocol/encoder.ts";
 import type { Clock } from "./clock.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Pool } from "./pool.ts";
+import type { Counters } from "./stats.ts";
 import type { Transport } from "./transport.ts";
 
 /** The output buffer for short answers. */
@@ -23,6 +24,8 @@ export interface WriterSupplies {
   readonly smallOutputs: Pool<OutputBuffer>;
   /** Output buffers of {@linkcode LARGE_OUTPUT} bytes. */
   readonly largeOutputs: Pool<OutputBuffer>;
+  /** What the server counts. */
+  readonly counters: Counters;
 }
 
 /** The connection, as its writer sees it. */
@@ -158,6 +161,7 @@ export class Writer {
 
   readonly #onWritten = (length: number): void => {
     const out = this.#writing!;
+    this.#supplies.counters.bytesOut += length;
     this.#written += length;
     if (this.#written < out.length && !this.#isClosed) {
       this.#supplies.clock.arm();

@@ -138,12 +138,13 @@ export class Connection implements DispatcherHost, WriterHandler {
       while (this.#isHeldUp) await this.#waitForWake();
       const buffer = this.#largeInput ?? this.#ownInput;
       const length = await transport.read(buffer);
+      // Shut meanwhile: what ended it is over, and the clock may be stopped.
+      if (this.#isClosed) return;
       if (length === null) {
         await this.#atEnd();
         return;
       }
       this.#owner.counters.bytesIn += length;
-      if (this.#isClosed) return;
       if (this.closingAt > 0 || this.#isBroken) {
         this.#drained += length;
         if (this.#drained > CLOSE_BYTES) return;

@@ -2,6 +2,8 @@
 // moment, is no error; this server closes between records and never resets.
 
 import { assert, assertEquals } from "@std/assert";
+import { PipeListener } from "../../src/client/pipe.ts";
+import { serveOn } from "../../src/server/server.ts";
 import { gate, Running } from "../support/running.ts";
 import type { Service } from "../support/running.ts";
 import { within } from "../support/peer.ts";
@@ -271,3 +273,20 @@ Deno.test("a long response that is under way when the client half-closes arrives
   assertEquals((await peer.answer()).body.length, length);
   assertEquals(await peer.toEnd(), []);
 });
+
+for (let turns = 0; turns < 6; turns++) {
+  Deno.test(`a client that closes ${turns} turn(s) before the server is forced to stop leaves no timer`, async () => {
+    await using host = new Running(ok);
+    const pipe = new PipeListener();
+    const server = host.app[serveOn](pipe);
+    const client = await pipe.connect();
+    await client.write(request());
+    // Then it reads, and waits for more.
+    await client.read(new Uint8Array(1024));
+    client.close();
+    // The read that has ended is seen after the stop. A timer that is left is
+    // found by the test runner.
+    for (let i = 0; i < turns; i++) await Promise.resolve();
+    await within(server.abort(), "the server to stop");
+  });
+}

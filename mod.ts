@@ -29,6 +29,12 @@ export { Application } from "./src/application.ts";
 export type { RunOptions } from "./src/application.ts";
 export type { CookieOptions } from "./src/cookies.ts";
 export * from "./src/errors.ts";
+export type {
+  Form,
+  FormOptions,
+  UploadedFile,
+  UploadedFiles,
+} from "./src/forms/form.ts";
 export type { FetchApplication } from "./src/gateway/fetch.ts";
 export { Gateway } from "./src/gateway/gateway.ts";
 export { serve } from "./src/gateway/serve.ts";

@@ -71,6 +71,13 @@ export class Application {
    * @default {false}
    */
   showTraceback: boolean;
+  /**
+   * Whether text that is not of the charset is taken for ISO-8859-1, rather
+   * than refused with 400.
+   *
+   * @default {true}
+   */
+  tolerant: boolean;
 
   /**
    * Creates an application.
@@ -86,13 +93,14 @@ export class Application {
       ? new AllowedClients(options.allowedClients)
       : null;
     this.showTraceback = options.showTraceback ?? false;
+    this.tolerant = options.tolerant ?? true;
     this.#charset = options.charset ?? "utf-8";
     checkCharset(this.#charset);
     Application.#current = this;
   }
 
   /**
-   * The encoding of written strings.
+   * The encoding of written strings and of form text.
    *
    * @throws {RangeError} When set to one that cannot be written.
    * @default {"utf-8"}
@@ -209,6 +217,7 @@ export class Application {
       report,
       start: () => this.#start ??= this.#begin(),
       stopped: async () => {
+        await this.#serving?.clean();
         this.#servers.delete(server);
         if (this.#servers.size > 0) return;
         this.#start = null;
@@ -228,6 +237,7 @@ export class Application {
     this.#serving ??= new Serving(this, {
       scope: this.#scope,
       mount: this.#mount,
+      limits: this.#limits,
       report,
     });
     await this.#scope.prepare();

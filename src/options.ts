@@ -30,6 +30,25 @@ export interface LimitOptions {
    */
   maxBodyBytes?: number;
   /**
+   * Bytes of a form that are held in memory: an urlencoded body, or the names
+   * and text of a multipart form. Beyond it: 413.
+   *
+   * @default {10485760}
+   */
+  maxFormBytes?: number;
+  /**
+   * Bytes of the body of a multipart form, its files included. Beyond it: 413.
+   *
+   * @default {2147483648}
+   */
+  maxUploadBytes?: number;
+  /**
+   * Fields and files of one form. Beyond it: 413.
+   *
+   * @default {1000}
+   */
+  maxFormParts?: number;
+  /**
    * Milliseconds from FCGI_BEGIN_REQUEST to the end of FCGI_PARAMS. Beyond
    * it: 408.
    *
@@ -86,12 +105,19 @@ export interface ApplicationOptions extends LimitOptions {
    */
   showTraceback?: boolean;
   /**
-   * The encoding of written strings: `utf-8`, or any single-byte encoding of
-   * the Encoding Standard.
+   * The encoding of written strings, and of form text: `utf-8`, or any
+   * single-byte encoding of the Encoding Standard.
    *
    * @default {"utf-8"}
    */
   charset?: string;
+  /**
+   * Whether text that is not of the charset is taken for ISO-8859-1, rather
+   * than refused with 400.
+   *
+   * @default {true}
+   */
+  tolerant?: boolean;
   /**
    * A prefix taken off the path of `request.url`, such as `/app`: what
    * SCRIPT_NAME and PATH_INFO hold differs from web server to web server. To
@@ -122,6 +148,9 @@ const LIMITS: Readonly<
   maxRequestsPerConnection: [128, 1, 0xffff],
   maxParamsBytes: [128 * 1024, 1024, 64 * 1024 * 1024],
   maxBodyBytes: [Infinity, 0, Infinity],
+  maxFormBytes: [10 * 1024 * 1024, 0, Infinity],
+  maxUploadBytes: [2 * 1024 * 1024 * 1024, 0, Infinity],
+  maxFormParts: [1_000, 0, Infinity],
   paramsTimeoutMs: [30_000, 1, MOST_MS],
   bodyTimeoutMs: [60_000, 1, MOST_MS],
   writeTimeoutMs: [60_000, 1, MOST_MS],

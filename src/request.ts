@@ -4,11 +4,14 @@
 import { headerName, joinValues } from "./cgi/variables.ts";
 import { requestUrl } from "./cgi/url.ts";
 import { readCookies } from "./cookies.ts";
+import type { Form, FormOptions } from "./forms/form.ts";
+import { queryOf } from "./forms/form_text.ts";
+import type { FormRules } from "./forms/read_form.ts";
 import { lazyEnv } from "./lazy_env.ts";
+import { readLines } from "./lines.ts";
 import { Role } from "./protocol/constants.ts";
 import type { PairIndex } from "./protocol/pair_index.ts";
 import type { Exchange } from "./server/exchange.ts";
-import type { Input } from "./server/input.ts";
 
 let readExchange: (request: ServiceRequest) => Exchange;
 let readMount: (request: ServiceRequest) => string;
@@ -59,20 +62,24 @@ export class ServiceRequest {
 
   readonly #exchange: Exchange;
   readonly #mount: string;
+  readonly #rules: FormRules;
   #env: Readonly<Record<string, string>> | null = null;
   /** What is behind `#env`, where it can be. */
   #index: PairIndex | null = null;
   #url: URL | null = null;
+  #query: URLSearchParams | null = null;
   #headers: Headers | null = null;
   #cookies: Readonly<Record<string, string>> | null = null;
   #isBodyUsed = false;
   #body: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
+  #form: Promise<Form> | null = null;
   #data: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
 
   /** @ignore */
-  constructor(exchange: Exchange, mount: string) {
+  constructor(exchange: Exchange, mount: string, rules: FormRules) {
     this.#exchange = exchange;
     this.#mount = mount;
+    this.#rules = rules;
   }
 
   /**
@@ -120,9 +127,15 @@ export class ServiceRequest {
     return this.#exchange.latin1Param(name);
   }
 
-  /** The query of {@linkcode ServiceRequest.url}. */
+  /**
+   * The query of {@linkcode ServiceRequest.url}, in the application's charset
+   * (which the platform does not know: `url.searchParams` is always UTF-8).
+   *
+   * @throws {FastCgiError} `TEXT_UNDECODABLE`, status 400, where it is not of
+   * the charset and the application is not `tolerant`.
+   */
   get query(): URLSearchParams {
-    return this.url.searchParams;
+    return this.#query ??= queryOf(this.url, this.#rules);
   }
 
   /**
@@ -216,16 +229,75 @@ export class ServiceRequest {
   }
 
   /**
-   * The whole body as the platform's `FormData`, held in memory; errors as of
-   * {@linkcode ServiceRequest.bytes}, and a `TypeError` where it is no form.
+   * The whole body as the platform's `FormData`, in UTF-8 and held in memory
+   * with all its files, where {@linkcode ServiceRequest.form} stores them.
+   * Errors as of {@linkcode ServiceRequest.bytes}, and a `TypeError` where it
+   * is no form.
    *
    * @returns The form.
+   * @throws {LimitError} `FORM_TOO_LARGE` (`maxFormBytes`, of an urlencoded
+   * form) or `UPLOAD_TOO_LARGE` (`maxUploadBytes`, of a multipart form).
    */
   async formData(): Promise<FormData> {
     const type = this.headers.get("content-type") ?? "";
-    const body = await this.bytes();
+    const exchange = this.#useBody();
+    const { readFormBytes } = await import("./forms/read_form.ts");
+    const body = await readFormBytes(exchange, type, this.#rules.limits);
     return await new Response(body, { headers: { "content-type": type } })
       .formData();
+  }
+
+  /**
+   * The form that the body is, of `application/x-www-form-urlencoded` or
+   * `multipart/form-data` (RFC 7578); an empty form where there is neither a
+   * body nor a Content-Type. Files are stored as they come, each under a name
+   * of its own and readable by the program's user alone, and removed when the
+   * request ends, however it ends, unless they were moved.
+   *
+   * Text is read in the charset of its part, else in that which a field named
+   * `_charset_` or the Content-Type tells, else in the application's. What is
+   * not of it is taken for ISO-8859-1, or refused where the application is not
+   * `tolerant`. Called again, it gives the same form.
+   *
+   * @param options Where files go, and limits for this form alone.
+   * @returns The form. What of it was stored is removed where it fails; errors
+   * as of {@linkcode ServiceRequest.bytes} besides.
+   * @throws {TypeError} Where the body was read already, in another form.
+   * @throws {LimitError} Status 413: `FORM_TOO_LARGE` (`maxFormBytes`),
+   * `UPLOAD_TOO_LARGE` (`maxUploadBytes`), `TOO_MANY_PARTS` (`maxFormParts`).
+   * @throws {FastCgiError} `FORM_MALFORMED` or `TEXT_UNDECODABLE`, status 400;
+   * `UNSUPPORTED_FORM`, status 415, where the body is of another media type;
+   * `UPLOAD_FAILED`, `PERMISSION_MISSING` or `PACKAGE_MISSING`, status 500.
+   *
+   * @example Take a form
+   * ```ts
+   * import { Application } from "@smisk/smisk";
+   *
+   * class MyApp extends Application {
+   *   override async service() {
+   *     const { fields, files } = await this.request.form();
+   *     const title = fields.get("title") ?? "untitled";
+   *     this.response.json({ title, files: files.size });
+   *   }
+   * }
+   * new MyApp();
+   * ```
+   */
+  form(options: FormOptions = {}): Promise<Form> {
+    if (this.#form === null) {
+      this.#form = this.#readForm(options);
+      // Who does not await it must not crash the process with it.
+      this.#form.catch(() => {});
+    }
+    return this.#form;
+  }
+
+  async #readForm(options: FormOptions): Promise<Form> {
+    const exchange = this.#useBody();
+    // Before anything is awaited: parameters last as long as the service.
+    const type = this.param("CONTENT_TYPE") ?? "";
+    const { readForm } = await import("./forms/read_form.ts");
+    return await readForm(exchange, type, this.#rules, options);
   }
 
   /**
@@ -308,35 +380,5 @@ export class ServiceRequest {
         },
       ),
     );
-  }
-}
-
-async function* readLines(
-  input: Input,
-): AsyncGenerator<string, void, undefined> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  try {
-    for (;;) {
-      const chunk = await input.read();
-      const text = chunk === null
-        ? decoder.decode()
-        : decoder.decode(chunk, { stream: true });
-      // Only what is new is searched: a long line is not read over again.
-      let from = 0;
-      for (;;) {
-        const end = text.indexOf("\n", from);
-        if (end < 0) break;
-        const line = rest + text.slice(from, end);
-        yield line.endsWith("\r") ? line.slice(0, -1) : line;
-        rest = "";
-        from = end + 1;
-      }
-      rest += text.slice(from);
-      if (chunk === null) break;
-    }
-    if (rest !== "") yield rest;
-  } finally {
-    input.discard();
   }
 }

@@ -15,12 +15,17 @@ import {
   HttpError,
 } from "./errors.ts";
 import { Role } from "./protocol/constants.ts";
+import type { FormRules } from "./forms/read_form.ts";
 import { ServiceRequest } from "./request.ts";
 import { ServiceResponse } from "./response.ts";
 import type { ResponseDefaults } from "./response.ts";
 import { isPromise } from "./scope.ts";
 import type { RequestScope } from "./scope.ts";
 import type { Exchange } from "./server/exchange.ts";
+import type { Limits } from "./options.ts";
+
+/** Milliseconds that a stop waits for files to be removed. */
+const CLEANING_TIMEOUT_MS = 5_000;
 
 /** One request being served. */
 export interface Transaction {
@@ -32,8 +37,10 @@ export interface Transaction {
 
 /** The application, as seen from here. */
 export interface ServedApplication {
-  /** The encoding of written strings. */
+  /** The encoding of written strings and of form text. */
   readonly charset: string;
+  /** Whether text that is not of it is taken for ISO-8859-1. */
+  readonly tolerant: boolean;
   /** Whether error pages show stacks. */
   readonly showTraceback: boolean;
   /** Serves one request. */
@@ -55,6 +62,8 @@ export interface ServingParts {
   readonly scope: RequestScope<Transaction>;
   /** The prefix taken off the path of URLs. */
   readonly mount: string;
+  /** The limits in force. */
+  readonly limits: Limits;
   /** Writes a line to the server's own log. */
   report(message: string): void;
 }
@@ -65,6 +74,9 @@ export class Serving {
   readonly #parts: ServingParts;
   #charset = "";
   #defaults!: ResponseDefaults;
+  readonly #rules: FormRules;
+  /** What is being cleaned up, and the requests it is of. */
+  readonly #cleaning = new Map<Promise<void>, Exchange>();
 
   /**
    * Creates what serves an application.
@@ -75,7 +87,44 @@ export class Serving {
   constructor(app: ServedApplication, parts: ServingParts) {
     this.#app = app;
     this.#parts = parts;
+    this.#rules = {
+      get charset() {
+        return app.charset;
+      },
+      get tolerant() {
+        return app.tolerant;
+      },
+      limits: parts.limits,
+      report: parts.report,
+      awaitCleaning: (exchange, cleaned) => {
+        this.#cleaning.set(cleaned, exchange);
+        cleaned.finally(() => this.#cleaning.delete(cleaned));
+      },
+    };
     this.#fit();
+  }
+
+  /**
+   * Waits until the requests that have ended have left nothing behind, for a
+   * bounded time.
+   */
+  async clean(): Promise<void> {
+    const cleaning: Promise<void>[] = [];
+    for (const [cleaned, exchange] of this.#cleaning) {
+      if (exchange.isEnded) cleaning.push(cleaned);
+    }
+    if (cleaning.length === 0) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        this.#parts.report(
+          `Uploaded files may be left behind: they were not removed within ${CLEANING_TIMEOUT_MS} ms`,
+        );
+        resolve();
+      }, CLEANING_TIMEOUT_MS);
+    });
+    await Promise.race([Promise.all(cleaning), late]);
+    clearTimeout(timer);
   }
 
   /** Follows a change of the application's charset. */
@@ -98,7 +147,7 @@ export class Serving {
   readonly serve = (exchange: Exchange): void => {
     if (this.#app.charset !== this.#charset) this.#fit();
     const transaction = {
-      request: new ServiceRequest(exchange, this.#parts.mount),
+      request: new ServiceRequest(exchange, this.#parts.mount, this.#rules),
       response: new ServiceResponse(
         exchange,
         this.#defaults,

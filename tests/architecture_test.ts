@@ -17,7 +17,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   server: ["errors", "options", "protocol", "cgi"],
   files: ["errors", "options"],
   client: ["errors", "protocol", "cgi", "server"],
-  api: ["errors", "options", "protocol", "cgi", "server", "files"],
+  forms: ["errors", "options", "server"],
+  api: ["errors", "options", "protocol", "cgi", "server", "files", "forms"],
   application: ["errors", "options", "protocol", "cgi", "server", "api"],
   gateway: [
     "errors",
@@ -41,7 +42,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 /** The parts that may name the runtime; all others run anywhere. */
-const MAY_NAME_DENO = ["server", "files", "client", "command", "gateway"];
+const MAY_NAME_DENO = [
+  "server",
+  "files",
+  "forms",
+  "client",
+  "command",
+  "gateway",
+];
 
 const MOST_LINES = 400;
 

@@ -71,9 +71,12 @@ Deno.test("the README's error codes are those that the sources throw", () => {
   assertEquals(shown.sort(), [...real].sort());
 });
 
-Deno.test("the README's example is examples/hello.ts", () => {
-  const code = read("examples/hello.ts").replace(/^\/\/.*\n/gm, "").trim();
-  assertEquals(blocks("ts")[0]!.trim(), code);
+Deno.test("the README's examples are those of the folder", () => {
+  const shown = blocks("ts").map((code) => code.trim());
+  for (const name of ["hello", "wsgi", "hono"]) {
+    const code = read(`examples/${name}.ts`).replace(/^\/\/.*\n/gm, "").trim();
+    assert(shown.includes(code), `examples/${name}.ts`);
+  }
 });
 
 Deno.test("the documents link to files that exist", () => {

@@ -3,8 +3,8 @@
 //
 //   deno task bench [case ...] [--rounds N] [--seconds S] [--markdown]
 //
-// Cases: hello, one, tcp, libfcgi, upload, download, idle, start; all of them,
-// in some three minutes, by default. The load generator is built with `cc`.
+// Cases: hello, one, tcp, upload, download, gateway, http, hono, libfcgi, idle,
+// start; all of them, in some four minutes, by default. The load generator is built with `cc`.
 
 import { parseArgs } from "node:util";
 import { libfcgiCases, LOAD_CASES } from "./cases.ts";

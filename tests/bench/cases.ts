@@ -13,6 +13,8 @@ export interface Contender {
   readonly goal?: number;
   /** The ratio aimed for. */
   readonly aim?: number;
+  /** Whether it speaks HTTP, rather than FastCGI. */
+  readonly isHttp?: boolean;
 }
 
 /** Servers loaded in turn; the ratios are to the base. */
@@ -30,6 +32,15 @@ const HELLO = "Hello World!".length;
 
 function own(name: string, goals: Partial<Contender> = {}): Contender {
   return { name, command: () => denoServer(name), ...goals };
+}
+
+/** A handler on `Deno.serve`, over HTTP. */
+function denoServe(name: string): Contender {
+  return {
+    name: "Deno.serve",
+    command: () => denoServer(name, "--http"),
+    isHttp: true,
+  };
 }
 
 const LIMIT: Contender = { name: "limit", command: () => denoServer("limit") };
@@ -94,7 +105,37 @@ export const LOAD_CASES: readonly LoadCase[] = [
     title: "Download of 1 MB, 16 kept connections, Unix socket",
     load: { connections: 16, body: MEGABYTE },
     base: DOWNLOAD_LIMIT,
-    contenders: [own("download", { goal: 0.7 })],
+    contenders: [
+      own("download", { goal: 0.7 }),
+      own("stream", { goal: 0.5 }),
+    ],
+  },
+  {
+    name: "gateway",
+    title: "Hello behind a Gateway, 64 kept connections, Unix socket",
+    load: { connections: 64, body: HELLO },
+    base: LIMIT,
+    contenders: [
+      own("fetch", { goal: 0.55, aim: 0.75 }),
+      own("wsgi", { goal: 0.6 }),
+    ],
+  },
+  {
+    name: "http",
+    title:
+      "The same handler over FastCGI and over HTTP, 64 kept connections, TCP",
+    load: { connections: 64, body: HELLO },
+    isTcp: true,
+    base: denoServe("fetch"),
+    contenders: [own("fetch", { goal: 0.85, aim: 1 })],
+  },
+  {
+    name: "hono",
+    title: "Hono over FastCGI and over HTTP, 64 kept connections, TCP",
+    load: { connections: 64, body: HELLO },
+    isTcp: true,
+    base: denoServe("hono"),
+    contenders: [own("hono", { goal: 0.85 })],
   },
 ];
 

@@ -2,19 +2,20 @@
 // has one request in flight and makes the next when that is answered.
 //
 //   load ADDRESS [-c connections] [-s seconds] [-P bytes posted]
-//        [-b expected body bytes] [-n] [-i] [-q]
+//        [-b expected body bytes] [-n] [-H] [-i] [-q]
 //   load ADDRESS -w [-p] COMMAND [argument ...]
 //
 // ADDRESS is the path of a Unix socket or a TCP port of 127.0.0.1.
 //   -n  one connection a request (FCGI_KEEP_CONN not set)
+//   -H  HTTP in place of FastCGI, to compare with: the GET of the same browser
 //   -i  opens the connections, then one request on each, then idles: a line on
 //       the standard input goes on to the next step, its end closes them
 //   -q  prints the bytes of one request, and no more
 //   -w  starts a command, prints the milliseconds until ADDRESS accepts, and
 //       ends it; its standard input is /dev/null, with -p a terminal
 //
-// The result is one line of JSON. An answer counts as an error that is no
-// FastCGI, says that it failed or has a body of another length.
+// The result is one line of JSON. An answer counts as an error that breaks the
+// protocol, says that it failed or has a body of another length.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,6 +36,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "http.h"
+
 enum { BEGIN_REQUEST = 1, END_REQUEST = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, STDERR = 7 };
 
 static const char *address;
@@ -43,6 +46,7 @@ static double seconds = 1;
 static long post_length;
 static long expected_body = -1;
 static int keeps_connection = 1;
+static int is_http = 0;
 
 static uint8_t *request;
 static size_t request_length;
@@ -66,6 +70,7 @@ struct connection {
   int blank; // how much of "\r\n\r\n" has been seen; 4 in the body
   long body;
   int is_busy;
+  struct http_answer http;
 };
 
 static uint64_t now_ns(void) {
@@ -206,6 +211,7 @@ static int begin_request(struct connection *c) {
   c->blank = 0;
   c->body = 0;
   c->end_length = 0;
+  c->http.head_length = 0;
   c->is_busy = 1;
   c->began = now_ns();
   return send_request(c);
@@ -256,7 +262,7 @@ static int take(struct connection *c, const uint8_t *bytes, size_t length) {
 
 static void record_answer(struct connection *c, uint64_t ended) {
   static const uint8_t success[8];
-  if (memcmp(c->end, success, 5) != 0) fail("FCGI_END_REQUEST tells of a failure");
+  if (!is_http && memcmp(c->end, success, 5) != 0) fail("FCGI_END_REQUEST tells of a failure");
   if (expected_body >= 0 && c->body != expected_body) fail("a body is of another length");
   if (answers == latency_room) {
     latency_room = latency_room ? latency_room * 2 : 1 << 16;
@@ -290,9 +296,11 @@ static void serve(struct connection *c, int is_over) {
       return;
     }
     bytes_read += n;
-    int state = c->is_busy ? take(c, buffer, n) : -1;
+    int state = !c->is_busy ? -1
+                : is_http   ? take_http(&c->http, buffer, n, &c->body)
+                            : take(c, buffer, n);
     if (state < 0) {
-      fail("an answer is no FastCGI of request 1");
+      fail(is_http ? "an answer is no 200 of HTTP with a length" : "an answer is no FastCGI of request 1");
       replace(c);
       if (!is_over) begin_request(c);
       return;
@@ -413,12 +421,13 @@ int main(int count, char **arguments) {
   if (count < 2) die("usage: load ADDRESS [options]; see the first comment of load.c");
   address = arguments[1];
   optind = 2;
-  while ((option = getopt(count, arguments, "+c:s:P:b:niqwp")) >= 0) {
+  while ((option = getopt(count, arguments, "+c:s:P:b:nHiqwp")) >= 0) {
     if (option == 'c') connections = atoi(optarg);
     else if (option == 's') seconds = atof(optarg);
     else if (option == 'P') post_length = atol(optarg);
     else if (option == 'b') expected_body = atol(optarg);
     else if (option == 'n') keeps_connection = 0;
+    else if (option == 'H') is_http = 1;
     else if (option == 'i') is_idle = 1;
     else if (option == 'q') is_size = 1;
     else if (option == 'w') is_start = 1;
@@ -430,7 +439,8 @@ int main(int count, char **arguments) {
     run_start(arguments + optind, has_terminal);
     return 0;
   }
-  make_request();
+  if (is_http) append(HTTP_REQUEST, sizeof HTTP_REQUEST - 1);
+  else make_request();
   if (is_size) {
     printf("%zu\n", request_length);
     return 0;

@@ -83,6 +83,7 @@ export async function measureLoad(
   const { load, base, contenders } = loadCase;
   const length = await requestLength(built, load);
   const lanes: Lane[] = [];
+  const loadOf = ({ isHttp = false }: Contender) => ({ ...load, isHttp });
   try {
     for (const contender of [base, ...contenders]) {
       const address = loadCase.isTcp
@@ -100,13 +101,14 @@ export async function measureLoad(
         cpuUs: 0,
         requests: 0,
       });
-      await runLoad(built, server, load, WARM_UP_SECONDS);
+      await runLoad(built, server, loadOf(contender), WARM_UP_SECONDS);
     }
     for (let round = 0; round < rounds; round++) {
       // There and back, so that no server always follows the same other.
       for (const lane of round % 2 === 0 ? lanes : lanes.toReversed()) {
         const before = cpuTimeUs(lane.server.pid);
-        const result = await runLoad(built, lane.server, load, seconds);
+        const { server, contender } = lane;
+        const result = await runLoad(built, server, loadOf(contender), seconds);
         lane.cpuUs += cpuTimeUs(lane.server.pid) - before;
         lane.requests += result.requests;
         lane.rps.push(result.rps);

@@ -27,6 +27,8 @@ export interface Load {
   readonly post?: number;
   /** Bytes of the body that is to come back. */
   readonly body: number;
+  /** Whether it is made over HTTP, rather than FastCGI. */
+  readonly isHttp?: boolean;
 }
 
 /** A server under test. */
@@ -184,6 +186,7 @@ export async function runLoad(
     String(load.post ?? 0),
     "-b",
     String(load.body),
+    ...load.isHttp ? ["-H"] : [],
   ]);
   const { success, stdout, stderr } = await run(program, args);
   if (!success) throw new Error(stderr.trim());

@@ -25,3 +25,11 @@ export function serve(application: Application): void {
   );
   announce(server.addr);
 }
+
+/** Serves a handler over HTTP, on a free port whatever the command line says. */
+export function serveHttp(
+  handler: (request: Request) => Response | Promise<Response>,
+): void {
+  const onListen = announce;
+  Deno.serve({ hostname: "127.0.0.1", port: 0, onListen }, handler);
+}

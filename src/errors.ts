@@ -7,6 +7,8 @@
 //      ├─ LimitError     a configured limit was hit; limit, actual
 //      ├─ AbortedError   the web server or this server gave the request up
 //      ├─ ClosedError    the connection is gone
+//      ├─ ConnectError   a client reaches no server
+//      ├─ RefusedError   a server ended a client's request unanswered; appStatus, protocolStatus
 //      ├─ HttpError      thrown by an application to answer with a status
 //      └─ StartError     a server could not start: address, permission, argument
 
@@ -65,7 +67,8 @@ export class FastCgiError extends Error {
  *
  * Seen by an application only while it reads a body (`BODY_TRUNCATED`, status
  * 400). Where framing is lost the connection is closed; otherwise only the one
- * request ends.
+ * request ends. A client sees it where a server is at fault (`BAD_RESPONSE`,
+ * 502).
  *
  * @example Tell a truncated body from other errors
  * ```ts
@@ -91,14 +94,16 @@ export class ProtocolError extends FastCgiError {
    * @param message A sentence that names what was wrong and the value.
    * @param requestId The request id, 0 for the connection.
    * @param offset The byte offset of the fault.
+   * @param options The cause, and the status (400 by default).
    */
   constructor(
     code: string,
     message: string,
     requestId: number,
     offset: number,
+    options?: FastCgiErrorOptions,
   ) {
-    super(code, message, { status: 400 });
+    super(code, message, { status: 400, ...options });
     this.requestId = requestId;
     this.offset = offset;
   }
@@ -109,7 +114,8 @@ export class ProtocolError extends FastCgiError {
  *
  * Seen by an application while it reads a body (`BODY_TOO_LARGE`, status 413;
  * `BODY_TIMEOUT`, 408; `BODY_STALLED`, 503) and as the reason of
- * `request.signal` (`REQUEST_TIMEOUT`, 504).
+ * `request.signal` (`REQUEST_TIMEOUT`, 504); of a client, for each of its
+ * limits and time-outs (502, 503 or 504).
  *
  * @example Read the limit that was hit
  * ```ts
@@ -183,9 +189,10 @@ export class AbortedError extends FastCgiError {
 }
 
 /**
- * The connection to the web server is gone, or the thing used was closed.
+ * The other end's connection is gone, or the thing used was closed.
  *
- * It is the reason of `request.signal` and what reading the body throws.
+ * It is the reason of `request.signal` and what reading the body throws; of a
+ * client, what a request fails with (status 502 where the server closed).
  *
  * @example Recognise a lost connection
  * ```ts
@@ -203,10 +210,85 @@ export class ClosedError extends FastCgiError {
    * Creates the error, with code `"CLOSED"`.
    *
    * @param message What was closed.
+   * @param options The cause, and the status (500 by default).
+   */
+  constructor(message: string, options?: FastCgiErrorOptions) {
+    super("CLOSED", message, options);
+  }
+}
+
+/**
+ * A client reaches no FastCGI server: nobody listens, or the system refuses.
+ * Nothing of the request was sent, so it may be made again.
+ *
+ * @example Recognise a server that is not there
+ * ```ts
+ * import { ConnectError } from "@smisk/smisk";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new ConnectError("Cannot connect to 127.0.0.1:9000");
+ * assertEquals([error.code, error.status], ["CONNECT_FAILED", 502]);
+ * ```
+ */
+export class ConnectError extends FastCgiError {
+  /** The class name, for logs. */
+  override name = "ConnectError";
+
+  /**
+   * Creates the error, with code `"CONNECT_FAILED"` and status 502.
+   *
+   * @param message Where to, and why not.
    * @param options The cause.
    */
   constructor(message: string, options?: ErrorOptions) {
-    super("CLOSED", message, options);
+    super("CONNECT_FAILED", message, { ...options, status: 502 });
+  }
+}
+
+/**
+ * A server ended the request of a client without an answer to it, with a
+ * protocol status that says why (FastCGI 1.0, section 5.5): `OVERLOADED`
+ * (FCGI_OVERLOADED or FCGI_CANT_MPX_CONN, status 503) or `UNKNOWN_ROLE`
+ * (FCGI_UNKNOWN_ROLE, 502).
+ *
+ * @example Tell an overload from another refusal
+ * ```ts
+ * import { RefusedError } from "@smisk/smisk";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new RefusedError("OVERLOADED", "It has too many", 0, 2, {
+ *   status: 503,
+ * });
+ * assertEquals([error.protocolStatus, error.status], [2, 503]);
+ * ```
+ */
+export class RefusedError extends FastCgiError {
+  /** The class name, for logs. */
+  override name = "RefusedError";
+  /** The application status of FCGI_END_REQUEST, 0 to 2^32 - 1. */
+  readonly appStatus: number;
+  /** The protocol status of FCGI_END_REQUEST, 1 to 255. */
+  readonly protocolStatus: number;
+
+  /**
+   * Creates the error.
+   *
+   * @param code The stable word.
+   * @param message A sentence that says what was refused.
+   * @param appStatus The application status.
+   * @param protocolStatus The protocol status.
+   * @param options The cause and the status.
+   */
+  constructor(
+    code: string,
+    message: string,
+    appStatus: number,
+    protocolStatus: number,
+    options?: FastCgiErrorOptions,
+  ) {
+    super(code, message, options);
+    this.appStatus = appStatus;
+    this.protocolStatus = protocolStatus;
   }
 }
 

@@ -168,9 +168,26 @@ const LIMITS: Readonly<
  * @throws {RangeError} Where it is out of bounds or no whole number.
  */
 export function resolveLimits(options: LimitOptions): Limits {
-  const limits = {} as Record<keyof LimitOptions, number>;
-  for (const name of Object.keys(LIMITS) as (keyof LimitOptions)[]) {
-    const [standard, least, most] = LIMITS[name];
+  return resolveNumbers(options, LIMITS);
+}
+
+/**
+ * Fills in the defaults of options that are numbers.
+ *
+ * @param options What the user set.
+ * @param table Of each option its default, the least and the most; Infinity
+ * as the most is a value of its own. Names of milliseconds end in `Ms`.
+ * @returns Every option.
+ * @throws {TypeError} Where a value is no number.
+ * @throws {RangeError} Where it is out of bounds or no whole number.
+ */
+export function resolveNumbers<K extends string>(
+  options: { readonly [name in K]?: number },
+  table: Readonly<Record<K, readonly [number, number, number]>>,
+): Record<K, number> {
+  const numbers = {} as Record<K, number>;
+  for (const name of Object.keys(table) as K[]) {
+    const [standard, least, most] = table[name];
     const value = options[name] ?? standard;
     if (typeof value !== "number") {
       throw new TypeError(
@@ -178,14 +195,17 @@ export function resolveLimits(options: LimitOptions): Limits {
       );
     }
     const isWhole = Number.isInteger(value) || value === Infinity;
-    if (!isWhole || value < least || value > most) {
+    const isTooLong = name.endsWith("Ms") && value > MOST_MS &&
+      value < Infinity;
+    if (!isWhole || value < least || value > most || isTooLong) {
+      const bounds = isTooLong ? `${MOST_MS}, or Infinity` : most;
       throw new RangeError(
-        `Cannot set ${name} to ${value}: it takes a whole number of ${least} to ${most}`,
+        `Cannot set ${name} to ${value}: it takes a whole number of ${least} to ${bounds}`,
       );
     }
-    limits[name] = value;
+    numbers[name] = value;
   }
-  return limits;
+  return numbers;
 }
 
 /**

@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   cgi: ["errors"],
   server: ["errors", "options", "protocol", "cgi"],
   files: ["errors", "options"],
-  client: ["errors", "protocol", "cgi", "server"],
+  client: ["errors", "options", "protocol", "cgi", "server"],
   forms: ["errors", "options", "server"],
   api: ["errors", "options", "protocol", "cgi", "server", "files", "forms"],
   application: ["errors", "options", "protocol", "cgi", "server", "api"],

@@ -9,10 +9,12 @@ import {
 import {
   AbortedError,
   ClosedError,
+  ConnectError,
   FastCgiError,
   HttpError,
   LimitError,
   ProtocolError,
+  RefusedError,
   StartError,
 } from "../src/errors.ts";
 
@@ -68,6 +70,27 @@ const ROWS: [
     500,
   ],
   [
+    new ClosedError("m", { cause: CAUSE, status: 502 }),
+    ClosedError,
+    "ClosedError",
+    "CLOSED",
+    502,
+  ],
+  [
+    new ConnectError("m", { cause: CAUSE }),
+    ConnectError,
+    "ConnectError",
+    "CONNECT_FAILED",
+    502,
+  ],
+  [
+    new RefusedError("X", "m", 1, 2, { cause: CAUSE, status: 503 }),
+    RefusedError,
+    "RefusedError",
+    "X",
+    503,
+  ],
+  [
     new HttpError(404, "m", { cause: CAUSE }),
     HttpError,
     "HttpError",
@@ -113,6 +136,19 @@ Deno.test("ProtocolError carries request id and offset, and is a 400", () => {
   assertEquals(
     [error.name, error.code, error.requestId, error.offset, error.status],
     ["ProtocolError", "BODY_TRUNCATED", 7, 42, 400],
+  );
+  const other = new ProtocolError("X", "m", 0, 0, {
+    cause: CAUSE,
+    status: 502,
+  });
+  assertEquals([other.status, other.cause], [502, CAUSE]);
+});
+
+Deno.test("RefusedError carries both statuses of FCGI_END_REQUEST", () => {
+  const error = new RefusedError("OVERLOADED", "m", 4294967295, 2);
+  assertEquals(
+    [error.appStatus, error.protocolStatus, error.status],
+    [4294967295, 2, 500],
   );
 });
 

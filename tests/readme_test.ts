@@ -33,20 +33,27 @@ function plain(cell: string): string {
   return cell.replaceAll("`", "");
 }
 
-Deno.test("the README's options are those of Application, with their defaults", () => {
-  const shown = tableUnder("Options").map(([name, , standard]) =>
-    `${plain(name!)} = ${plain(standard!)}`
-  );
-  const words: Record<string, string> = { "Infinity": "none", "[]": "any" };
-  const found = read("src/options.ts").matchAll(
-    /@default \{(.*?)\}(?: \(.*?\))?\s+\*\/\s+(\w+)\?:/g,
-  );
-  const real = Array.from(
-    found,
-    ([, standard, name]) => `${name} = ${words[standard!] ?? standard}`,
-  );
-  assertEquals(shown.sort(), real.sort());
-});
+const OPTIONS: [owner: string, heading: string, source: string][] = [
+  ["Application", "Options", "src/options.ts"],
+  ["FastCGIClient", "Client", "src/client/client_options.ts"],
+];
+
+for (const [owner, heading, source] of OPTIONS) {
+  Deno.test(`the README's options are those of ${owner}, with their defaults`, () => {
+    const shown = tableUnder(heading)
+      .filter((cells) => cells.length === 4 && cells[0]!.startsWith("`"))
+      .map(([name, , standard]) => `${plain(name!)} = ${plain(standard!)}`);
+    const words: Record<string, string> = { "Infinity": "none", "[]": "any" };
+    const found = read(source).matchAll(
+      /@default \{(.*?)\}(?: \(.*?\))?\s+\*\/\s+(\w+)\?:/g,
+    );
+    const real = Array.from(
+      found,
+      ([, standard, name]) => `${name} = ${words[standard!] ?? standard}`,
+    );
+    assertEquals(shown.sort(), real.sort());
+  });
+}
 
 Deno.test("the README's flags are those of --help", () => {
   const flags = (text: string) =>
@@ -65,7 +72,7 @@ Deno.test("the README's error codes are those that the sources throw", () => {
   );
   const sources = sourcesOf("src/").replace(/\/\*\*[^]*?\*\//g, "");
   const thrown = sources.matchAll(
-    /(?:new (?:Protocol|Limit|Start|FastCgi)Error|super)\(\s*"([A-Z_]+)"/g,
+    /(?:new (?:Protocol|Limit|Start|Refused|FastCgi)Error|super|timedOut)\(\s*"([A-Z_]+)"/g,
   );
   const real = new Set(Array.from(thrown, ([, code]) => code!));
   assertEquals(shown.sort(), [...real].sort());

@@ -5,7 +5,7 @@
 // blank before the colon, is refused here. A line may end with a bare line
 // feed, and a status may lack its reason, for programs write so.
 
-import { FastCgiError, LimitError } from "../errors.ts";
+import { LimitError, ProtocolError } from "../errors.ts";
 import { isHopByHop } from "./header_block.ts";
 import { reasonPhrase } from "./status.ts";
 
@@ -84,7 +84,7 @@ export class ResponseHeaderReader {
    * What the header says, once it is complete.
    *
    * @returns It.
-   * @throws {FastCgiError} `BAD_RESPONSE`, status 502, where it is malformed.
+   * @throws {ProtocolError} `BAD_RESPONSE`, status 502, where it is malformed.
    */
   header(): ResponseHeader {
     return parseResponseHeader(this.#text);
@@ -172,10 +172,12 @@ function isBlank(text: string, at: number): boolean {
   return text[at] === " " || text[at] === "\t";
 }
 
-function bad(why: string): FastCgiError {
-  return new FastCgiError(
+function bad(why: string): ProtocolError {
+  return new ProtocolError(
     "BAD_RESPONSE",
     `The response header is malformed: ${why}`,
+    0,
+    0,
     { status: 502 },
   );
 }

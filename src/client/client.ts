@@ -1,75 +1,71 @@
-// FastCGIClient: plays the web server. It keeps connections, and sends a
-// request again where a kept one turns out to be closed.
+// FastCGIClient: plays the web server. What connections are kept and shared is
+// in pool.ts, what one request sends and receives in exchange.ts.
 
-import { ClosedError, FastCgiError } from "../errors.ts";
+import { Role } from "../protocol/constants.ts";
 import { encodePairs } from "../protocol/pairs.ts";
 import { formatAddress, parseAddress } from "../server/address.ts";
 import type { Transport } from "../server/transport.ts";
-import { ClientConnection } from "./connection.ts";
-import { ClientExchange } from "./exchange.ts";
+import { resolveClientLimits } from "./client_options.ts";
+import type {
+  ClientAddress,
+  ClientLimits,
+  FastCGIClientOptions,
+} from "./client_options.ts";
+import { ErrorBytes, ErrorLines, printLine } from "./error_lines.ts";
+import { Conversations, isIdempotent } from "./conversations.ts";
+import { ConnectionPool } from "./pool.ts";
+import type { PoolStats } from "./pool.ts";
+import { RawReply, ResponseReply } from "./reply.ts";
+import type { FastCGIReply } from "./reply.ts";
 import { RequestBody } from "./request_body.ts";
+import type {
+  FastCGIFetchOptions,
+  FastCGISendOptions,
+} from "./send_options.ts";
 import { requestVariables } from "./variables.ts";
+import type { FastCGIParams } from "./variables.ts";
 
+export {
+  ClosedError,
+  ConnectError,
+  FastCgiError,
+  LimitError,
+  ProtocolError,
+  RefusedError,
+  StartError,
+} from "../errors.ts";
+export type { FastCgiErrorOptions } from "../errors.ts";
 export type { Transport } from "../server/transport.ts";
+export type {
+  ClientAddress,
+  ClientLimitOptions,
+  FastCGIClientOptions,
+} from "./client_options.ts";
+export type { PoolStats } from "./pool.ts";
+export type { FastCGIEnd, FastCGIReply } from "./reply.ts";
+export type {
+  FastCGIFetchOptions,
+  FastCGIRole,
+  FastCGISendOptions,
+} from "./send_options.ts";
+export type { FastCGIParams } from "./variables.ts";
 
-/** Where a FastCGI server listens: an address, or a function that connects. */
-export type ClientAddress =
-  | string
-  | { hostname?: string; port: number }
-  | { path: string }
-  | { connect(): Promise<Transport> };
-
-/** The options of {@linkcode FastCGIClient}. */
-export interface FastCGIClientOptions {
-  /**
-   * Takes each line that the server writes to its error stream
-   * (FCGI_STDERR), and the request it belongs to.
-   *
-   * @default {console.error}
-   */
-  onStderr?: (line: string, request: Request) => void;
-  /**
-   * Bytes of the header of a response. Beyond it the request fails with
-   * `HEADER_TOO_LARGE`.
-   *
-   * @default {65536}
-   */
-  maxHeaderBytes?: number;
-  /**
-   * Connections without a request that are kept for the next one; 0 makes a
-   * new one for each. A kept one holds a process of PHP-FPM.
-   *
-   * @default {8}
-   */
-  maxIdleConnections?: number;
-}
-
-/** The options of {@linkcode FastCGIClient.fetch}. */
-export interface FastCGIFetchOptions {
-  /**
-   * Gives the request up. Null for nothing that does: behind `Deno.serve`,
-   * whose `request.signal` prints a warning once it is used.
-   *
-   * @default {request.signal}
-   */
-  signal?: AbortSignal | null;
-}
-
-/** Methods that may be sent twice (RFC 9110, section 9.2.2). */
-const IDEMPOTENT: ReadonlySet<string> = new Set([
-  "DELETE",
-  "GET",
-  "HEAD",
-  "OPTIONS",
-  "PUT",
-  "TRACE",
-]);
+const ROLES = {
+  responder: Role.RESPONDER,
+  authorizer: Role.AUTHORIZER,
+  filter: Role.FILTER,
+} as const;
 
 /**
- * Sends web requests to a FastCGI server, in the Responder role.
+ * Sends web requests to a FastCGI server: an application of this package, of
+ * another library, or PHP-FPM.
  *
  * A response's body is to be read to its end, or cancelled: it holds a
- * connection until then.
+ * connection until then. One of less than 64 KiB is fetched in any case.
+ *
+ * Where a kept connection turns out to be closed, a request that may be sent
+ * twice (its method is idempotent, and its body was at hand as a whole) is sent
+ * again on another.
  *
  * @example Ask an application
  * ```ts
@@ -91,15 +87,10 @@ const IDEMPOTENT: ReadonlySet<string> = new Set([
  * ```
  */
 export class FastCGIClient implements AsyncDisposable {
-  readonly #connect: () => Promise<Transport>;
-  readonly #where: string;
+  readonly #pool: ConnectionPool;
+  readonly #conversations: Conversations;
+  readonly #limits: ClientLimits;
   readonly #onStderr: (line: string, request: Request) => void;
-  readonly #maxHeaderBytes: number;
-  readonly #maxIdle: number;
-  /** The one used last at the end: the others may grow old and be closed. */
-  readonly #idle: ClientConnection[] = [];
-  readonly #exchanges = new Set<ClientExchange>();
-  #isClosed = false;
 
   /**
    * Creates a client. It connects with the first request.
@@ -110,154 +101,206 @@ export class FastCGIClient implements AsyncDisposable {
    * @param options How it behaves.
    * @throws {StartError} `BAD_ADDRESS` where the text is no address.
    * @throws {RangeError} Where an option is out of its bounds.
+   * @throws {TypeError} Where one is of the wrong type.
    */
   constructor(address: ClientAddress, options: FastCGIClientOptions = {}) {
     const target = typeof address === "string"
       ? parseAddress(address)
       : address;
-    if ("connect" in target) {
-      this.#where = "the FastCGI server";
-      this.#connect = () => target.connect();
-    } else {
-      this.#where = formatAddress(target);
-      this.#connect = () => connectTo(target);
-    }
-    this.#onStderr = options.onStderr ?? ((line) => console.error(line));
-    this.#maxHeaderBytes = checked(options, "maxHeaderBytes", 64 * 1024, 64);
-    this.#maxIdle = checked(options, "maxIdleConnections", 8, 0);
+    this.#limits = resolveClientLimits(options);
+    this.#onStderr = options.onStderr ?? printLine;
+    this.#pool = new ConnectionPool({
+      limits: this.#limits,
+      multiplex: options.multiplex ?? true,
+      ...("connect" in target
+        ? {
+          where: "the FastCGI server",
+          connect: () => target.connect(),
+        }
+        : {
+          where: formatAddress(target),
+          connect: (signal) => connectTo(target, signal),
+        }),
+    });
+    this.#conversations = new Conversations(this.#pool, this.#limits);
   }
 
   /**
-   * Sends a request.
+   * Sends a request, and gives its answer as a `Response`.
+   *
+   * What HTTP says is made parameters as a web server does (RFC 3875, section
+   * 4.1), with an empty SCRIPT_NAME and the path as PATH_INFO. Not so made are
+   * headers of one connection, `Proxy`, and names that could pass for another.
    *
    * @param request The request. Its body streams; one without a
    * Content-Length that is not at hand as a whole is sent without
-   * CONTENT_LENGTH. Its signal gives the request up, at any time until the
-   * end of the response (FCGI_ABORT_REQUEST).
+   * CONTENT_LENGTH, unless `bufferBytes` allows to wait for it. Its signal
+   * gives the request up, at any time until the end of the response: with
+   * FCGI_ABORT_REQUEST on a connection that is shared, by closing it
+   * otherwise.
    * @param params Parameters beyond those made of the request, or in their
-   * place: `REMOTE_ADDR`, `SCRIPT_FILENAME` and the like.
-   * @param options Another signal.
+   * place: `REMOTE_ADDR`, `SCRIPT_FILENAME` and the like; null leaves one out.
+   * @param options Another signal, another role, and what is not to be seen in
+   * a `Response`.
    * @returns The response, as soon as its header has come. Its body streams,
    * and fails where the server does not end it.
-   * @throws {FastCgiError} `CONNECT_FAILED` where the server cannot be
-   * reached, `CLOSED` where it closes before the header of its response,
-   * `BAD_RESPONSE` where it breaks the protocol, `OVERLOADED` where it refuses,
-   * `HEADER_TOO_LARGE`. What an abort gave as its reason, and what reading
-   * the request's body throws, are passed on.
+   * @throws {ConnectError} `CONNECT_FAILED` where the server cannot be reached.
+   * @throws {ClosedError} `CLOSED` where it closes before the header of its
+   * response, or the client is closed.
+   * @throws {ProtocolError} `BAD_RESPONSE` where it breaks the protocol.
+   * @throws {RefusedError} `OVERLOADED` or `UNKNOWN_ROLE` where it refuses.
+   * @throws {LimitError} `HEADER_TOO_LARGE`, `CONNECT_TIMEOUT`,
+   * `QUEUE_TIMEOUT`, `READ_TIMEOUT`, `WRITE_TIMEOUT`.
+   * @throws {FastCgiError} `BAD_REQUEST` where the request's Host is no host.
+   * What an abort gave as its reason, and what reading the request's body
+   * throws, are passed on.
    */
   async fetch(
     request: Request,
-    params: Readonly<Record<string, string>> = {},
+    params: FastCGIParams = {},
     options: FastCGIFetchOptions = {},
   ): Promise<Response> {
     const signal = options.signal === undefined
       ? request.signal
       : options.signal;
-    signal?.throwIfAborted();
-    this.#checkOpen();
-    const body = await RequestBody.of(request);
-    try {
-      const variables = encodePairs(
-        requestVariables(request, body === null ? null : body.length, params),
-      );
-      for (;;) {
-        const connection = this.#idle.pop() ?? await this.#open(signal);
-        const exchange = this.#exchange(
-          request,
-          signal,
-          connection,
-          variables,
-          body,
-        );
-        try {
-          return await exchange.run();
-        } catch (error) {
-          const isStale = connection.isReused && !connection.hasAnswered &&
-            error instanceof FastCgiError && error.code === "CLOSED";
-          const isRepeatable = IDEMPOTENT.has(request.method) &&
-            (body === null || body.isReplayable);
-          if (!isStale || !isRepeatable || this.#isClosed) throw error;
-        }
-      }
-    } catch (error) {
-      body?.cancel(error);
-      throw error;
-    }
-  }
-
-  #exchange(
-    request: Request,
-    signal: AbortSignal | null,
-    connection: ClientConnection,
-    variables: Uint8Array,
-    body: RequestBody | null,
-  ): ClientExchange {
-    const onAbort = () => {
-      if (!exchange.isAnswered) exchange.abort(signal!.reason);
-    };
-    const exchange: ClientExchange = new ClientExchange({
-      connection,
-      variables,
-      body,
-      isHead: request.method === "HEAD",
-      keepsConnection: this.#maxIdle > 0,
-      maxHeaderBytes: this.#maxHeaderBytes,
-      onStderr: (line) => this.#onStderr(line, request),
-      finished: () => {
-        signal?.removeEventListener("abort", onAbort);
-        this.#exchanges.delete(exchange);
-        if (exchange.isComplete) this.#keep(connection);
-        else connection.close();
-        // After an answer no more of the body is wanted; before one it may
-        // be sent again.
-        if (exchange.hasHeader) body?.cancel();
+    this.#conversations.check(signal);
+    const body = await RequestBody.of(
+      request,
+      options.bufferBytes ?? 0,
+      signal,
+    );
+    const onStderr = options.onStderr ??
+      ((line: string) => this.#onStderr(line, request));
+    const { maxHeaderBytes, maxResponseBytes, maxStderrBytes } = this.#limits;
+    const reply = await this.#conversations.hold(body, () => ({
+      signal,
+      outgoing: {
+        role: ROLES[options.role ?? "responder"],
+        variables: encodePairs(
+          requestVariables(request, body === null ? null : body.length, params),
+        ),
+        body,
+        data: options.data ?? null,
       },
-    });
-    signal?.addEventListener("abort", onAbort);
-    this.#exchanges.add(exchange);
-    return exchange;
+      isIdempotent: isIdempotent(request.method),
+      reply: (handler) =>
+        new ResponseReply({
+          ...handler,
+          isHead: request.method === "HEAD",
+          maxHeaderBytes,
+          maxResponseBytes,
+        }),
+      stderr: () => new ErrorLines(onStderr, maxStderrBytes),
+      onEnd: options.onEnd,
+    }));
+    return await reply.begun;
   }
 
-  #keep(connection: ClientConnection): void {
-    const isKept = !this.#isClosed && this.#idle.length < this.#maxIdle &&
-      connection.idle(() => {
-        const at = this.#idle.indexOf(connection);
-        if (at >= 0) this.#idle.splice(at, 1);
-      });
-    if (isKept) this.#idle.push(connection);
-    else connection.close();
-  }
-
-  async #open(signal: AbortSignal | null): Promise<ClientConnection> {
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => aborted.reject(signal!.reason);
-    signal?.throwIfAborted();
-    signal?.addEventListener("abort", onAbort);
-    const connecting = this.#connect();
-    let transport: Transport;
-    try {
-      transport = await Promise.race([connecting, aborted.promise]);
-    } catch (error) {
-      // Given up is not refused: what is connected after all is closed.
-      connecting.then((late) => late.close(), () => {});
-      signal?.throwIfAborted();
-      throw new FastCgiError(
-        "CONNECT_FAILED",
-        `Cannot connect to ${this.#where}: ${
-          error instanceof Error ? error.message : error
-        }`,
-        { status: 502, cause: error },
+  /**
+   * Sends a request of these parameters and no others, and gives what comes
+   * back as it is: for tools, tests and roles of one's own.
+   *
+   * @param params The parameters; not even CONTENT_LENGTH is added.
+   * @param options Body, role and signal.
+   * @returns The answer, as soon as something of it has come.
+   * @throws {FastCgiError} As {@linkcode FastCGIClient.fetch} does, but for
+   * what concerns the header of a response, which is not looked at.
+   *
+   * @example Look at an answer byte by byte
+   * ```ts
+   * import { Application } from "@smisk/smisk";
+   * import { FastCGIClient } from "@smisk/smisk/client";
+   * import { assertEquals, assertMatch } from "@std/assert";
+   *
+   * const app = new Application();
+   * const server = app.listen({ hostname: "127.0.0.1", port: 0 });
+   * const { port } = server.addr as Deno.NetAddr;
+   *
+   * const client = new FastCGIClient({ port });
+   * const { stdout, end } = await client.send({ REQUEST_METHOD: "GET" });
+   * assertMatch(await new Response(stdout).text(), /\r\nStatus: 200 OK\r\n\r\n/);
+   * assertEquals(await end, { appStatus: 0, protocolStatus: 0 });
+   *
+   * client.close();
+   * await app.exit();
+   * ```
+   */
+  async send(
+    params: FastCGIParams,
+    options: FastCGISendOptions = {},
+  ): Promise<FastCGIReply> {
+    const signal = options.signal ?? null;
+    this.#conversations.check(signal);
+    const { onStderr = () => {} } = options;
+    const body = options.body === undefined || options.body === null
+      ? null
+      : RequestBody.raw(new Response(options.body).body!);
+    const variables = Object.entries(params)
+      .filter((pair): pair is [string, string | Uint8Array] =>
+        pair[1] !== null
       );
-    } finally {
-      signal?.removeEventListener("abort", onAbort);
-    }
-    if (this.#isClosed) transport.close();
-    this.#checkOpen();
-    return new ClientConnection(transport);
+    const reply = await this.#conversations.hold(body, () => ({
+      signal,
+      outgoing: {
+        role: typeof options.role === "number"
+          ? options.role
+          : ROLES[options.role ?? "responder"],
+        variables: encodePairs(variables),
+        body,
+        data: options.data ?? null,
+      },
+      isIdempotent: isIdempotent(params.REQUEST_METHOD),
+      reply: (handler) => new RawReply(handler),
+      stderr: () => new ErrorBytes(onStderr, this.#limits.maxStderrBytes),
+    }));
+    return await reply.begun;
   }
 
-  #checkOpen(): void {
-    if (this.#isClosed) throw new ClosedError("The FastCGI client was closed");
+  /**
+   * Asks the server what it says of itself (FCGI_GET_VALUES, FastCGI 1.0,
+   * section 4.1). Where it says that it multiplexes, further requests share
+   * connections.
+   *
+   * @param names The variables: `FCGI_MAX_CONNS`, `FCGI_MAX_REQS` and
+   * `FCGI_MPXS_CONNS` by default, which are asked for in any case.
+   * @param options A signal that gives the question up.
+   * @returns What the server has of them; nothing where it knows no such
+   * question.
+   * @throws {FastCgiError} `READ_TIMEOUT` where it does not answer, and as
+   * {@linkcode FastCGIClient.fetch} does.
+   *
+   * @example Ask an application
+   * ```ts
+   * import { Application } from "@smisk/smisk";
+   * import { FastCGIClient } from "@smisk/smisk/client";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const app = new Application();
+   * const server = app.listen({ hostname: "127.0.0.1", port: 0 });
+   * const { port } = server.addr as Deno.NetAddr;
+   *
+   * const client = new FastCGIClient({ port });
+   * assertEquals((await client.values()).FCGI_MPXS_CONNS, "1");
+   *
+   * client.close();
+   * await app.exit();
+   * ```
+   */
+  async values(
+    names: readonly string[] = [],
+    options: { signal?: AbortSignal } = {},
+  ): Promise<Readonly<Record<string, string>>> {
+    const signal = options.signal ?? null;
+    this.#conversations.check(signal);
+    return await this.#pool.ask(names, signal);
+  }
+
+  /** What the client is at. */
+  stats(): PoolStats & {
+    /** Requests that have a connection. */
+    readonly requests: number;
+  } {
+    return { ...this.#pool.stats, requests: this.#conversations.count };
   }
 
   /**
@@ -265,11 +308,7 @@ export class FastCGIClient implements AsyncDisposable {
    * {@linkcode ClosedError}. May be called again.
    */
   close(): void {
-    this.#isClosed = true;
-    for (const connection of this.#idle.splice(0)) connection.close();
-    for (const exchange of [...this.#exchanges]) {
-      exchange.abort(new ClosedError("The FastCGI client was closed"));
-    }
+    this.#conversations.close();
   }
 
   /** As {@linkcode FastCGIClient.close}. */
@@ -281,21 +320,9 @@ export class FastCGIClient implements AsyncDisposable {
 
 function connectTo(
   target: { hostname?: string; port: number } | { path: string },
+  signal: AbortSignal,
 ): Promise<Transport> {
   return "path" in target
     ? Deno.connect({ transport: "unix", path: target.path })
-    : Deno.connect(target);
-}
-
-function checked(
-  options: FastCGIClientOptions,
-  name: "maxHeaderBytes" | "maxIdleConnections",
-  standard: number,
-  least: number,
-): number {
-  const value = options[name] ?? standard;
-  if (Number.isInteger(value) && value >= least) return value;
-  throw new RangeError(
-    `Cannot set ${name} to ${value}: it takes a whole number of at least ${least}`,
-  );
+    : Deno.connect({ ...target, signal });
 }

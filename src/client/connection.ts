@@ -1,9 +1,10 @@
-// ClientConnection: one connection to a FastCGI server, with one request at a
-// time on it, whose records go to a sink. It knows when it may carry the next.
+// ClientConnection: one connection to a FastCGI server, and the requests on it:
+// one at a time, or several where the server multiplexes. It reads while
+// somebody wants more and nobody has too much, writes whole records one after
+// another, and knows whether it may carry a next request.
 
-import { FastCgiError } from "../errors.ts";
+import type { FastCgiError, ProtocolError } from "../errors.ts";
 import {
-  BODY_LENGTH,
   HEADER_LENGTH,
   NULL_REQUEST_ID,
   RecordType,
@@ -12,101 +13,219 @@ import { OutputBuffer } from "../protocol/encoder.ts";
 import { RecordParser } from "../protocol/parser.ts";
 import type { RecordHandler } from "../protocol/parser.ts";
 import type { Transport } from "../server/transport.ts";
-
-/** The id of every request: one at a time needs no other. */
-export const REQUEST_ID = 1;
+import { EndReader } from "./end_reader.ts";
+import { badResponse, closedEarly, timedOut } from "./faults.ts";
+import { RecordWriter } from "./record_writer.ts";
+import { DROPPED } from "./response_sink.ts";
+import type { ResponseSink } from "./response_sink.ts";
+import { ValuesQuestion } from "./values.ts";
+import type { Values } from "./values.ts";
 
 /** Read at once; the kernel's buffers are larger, a record is not. */
 const READ_BYTES = 64 * 1024;
 
-/** How long FCGI_ABORT_REQUEST is given to leave. */
-const ABORT_TIMEOUT_MS = 1_000;
+/** How long an aborted request may go on before its connection is given up. */
+const DRAIN_MS = 5_000;
 
-/** Who is told what comes of a request. Bytes are valid during the call. */
-export interface ResponseSink {
-  /** Bytes of FCGI_STDOUT, at least one. */
-  output(buffer: Uint8Array, start: number, end: number): void;
-  /** Bytes of FCGI_STDERR, at least one. */
-  errorOutput(buffer: Uint8Array, start: number, end: number): void;
-  /** FCGI_END_REQUEST: the connection has forgotten the sink. */
-  ended(appStatus: number, protocolStatus: number): void;
+/** What a connection is made of. */
+export interface ConnectionParts {
+  /** The socket. */
+  transport: Transport;
+  /** As the option of that name. */
+  writeTimeoutMs: number;
+  /** As the option of that name. */
+  stallTimeoutMs: number;
+  /** Called whenever fewer requests are on it, and once it is closed. */
+  changed(connection: ClientConnection): void;
 }
 
 /** A connection of a client. */
 export class ClientConnection implements RecordHandler {
+  readonly #parts: ConnectionParts;
   readonly #transport: Transport;
   readonly #parser = new RecordParser(this);
   readonly #buffer = new Uint8Array(READ_BYTES);
-  readonly #end = new Uint8Array(BODY_LENGTH);
-  #endLength = 0;
-  #sink: ResponseSink | null = null;
+  readonly #sinks = new Map<number, ResponseSink>();
+  /** Those whose end was in what is being read. */
+  #ended: ResponseSink[] = [];
+  readonly #end = new EndReader();
+  readonly #writer: RecordWriter;
+  #question: ValuesQuestion | null = null;
   /** The read that waits while nothing is asked, to see the other end close. */
   #idleRead: Promise<number | null> | null = null;
-  #isWriting = false;
+  #isReading = false;
+  #stallTimer: ReturnType<typeof setTimeout> | undefined;
+  #drainTimer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
-  /** Whether an earlier request was answered on it. */
-  isReused = false;
-  /** Whether any byte has come since the request began. */
-  hasAnswered = false;
+  #isSpoilt = false;
+  /** Requests it was promised to that have not given it back. */
+  holds = 0;
+  /** Whether several requests may be on it at once. */
+  isShared = false;
+  /** Whether an earlier request, or question, was answered on it. */
+  hasServed = false;
+  /** Whether any byte has come on it. */
+  hasReceived = false;
 
   /**
    * Takes a connection over.
    *
-   * @param transport The connection.
+   * @param parts What it is made of.
    */
-  constructor(transport: Transport) {
-    this.#transport = transport;
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts;
+    this.#transport = parts.transport;
+    const { transport, writeTimeoutMs } = parts;
+    this.#writer = new RecordWriter(transport, writeTimeoutMs, () => {
+      this.#lose(timedOut(
+        "WRITE_TIMEOUT",
+        "The FastCGI server took no byte of the request",
+        "writeTimeoutMs",
+        writeTimeoutMs,
+      ));
+    });
     try {
       // Without it, what is written in two pieces waits 44 ms for the
       // acknowledgement of the first.
-      transport.setNoDelay?.(true);
+      parts.transport.setNoDelay?.(true);
     } catch {
       // The other end is gone already: reading will tell.
     }
+  }
+
+  /** Whether it may carry another request. */
+  get isUsable(): boolean {
+    return !this.#isClosed && !this.#isSpoilt;
+  }
+
+  /** Whether it is closed. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Whether no request is on it, nor one it was promised to. */
+  get isFree(): boolean {
+    return this.holds === 0 && this.#sinks.size === 0;
+  }
+
+  /** How many requests are on it or are about to be, given-up ones included. */
+  get load(): number {
+    let load = this.holds;
+    for (const sink of this.#sinks.values()) if (sink === DROPPED) load++;
+    return load;
+  }
+
+  /** Whether a request on it takes no more, so that others would wait. */
+  get isBlocked(): boolean {
+    for (const sink of this.#sinks.values()) if (sink.isFull) return true;
+    return false;
   }
 
   /**
    * Begins a request: its records go to the sink until FCGI_END_REQUEST.
    *
    * @param sink Who is told.
+   * @returns The request id, the smallest that is free: 1 where it is alone.
    */
-  begin(sink: ResponseSink): void {
+  begin(sink: ResponseSink): number {
     if (this.#idleRead !== null) this.#transport.ref();
-    this.#sink = sink;
-    this.hasAnswered = false;
+    let id = 1;
+    while (this.#sinks.has(id)) id++;
+    this.#sinks.set(id, sink);
+    return id;
   }
 
   /**
-   * Keeps the connection for a next request. It keeps no process running.
+   * Asks for variables (FCGI_GET_VALUES), one question at a time. Some servers
+   * read it between requests alone.
    *
-   * @param lost Called where the other end closes before that.
-   * @returns Whether it can be kept.
+   * @param names Their names.
+   * @param timeoutMs How long to wait.
+   * @returns What the server has of them; none where it knows no such question.
+   * @throws {FastCgiError} `READ_TIMEOUT`, `CLOSED`, `BAD_RESPONSE`. After the
+   * first the answer may still come.
    */
-  idle(lost: () => void): boolean {
-    if (this.#isClosed || this.#sink !== null || !this.#parser.isAtBoundary) {
+  async ask(names: readonly string[], timeoutMs: number): Promise<Values> {
+    while (this.#question !== null) await this.#question.over;
+    if (this.#isClosed) throw closedEarly(false);
+    if (this.#idleRead !== null) this.#transport.ref();
+    const question = this.#question = new ValuesQuestion(names);
+    this.write(question.record()).then((isWritten) => {
+      if (isWritten) this.resume();
+      else this.#lose(null);
+    });
+    try {
+      const values = await question.answered(timeoutMs);
+      this.hasServed = true;
+      return values;
+    } finally {
+      if (this.#question === question) this.#question = null;
+    }
+  }
+
+  /**
+   * Waits for the other end to close, as long as it is asked nothing. It keeps
+   * no process running meanwhile.
+   *
+   * @returns Whether it can be kept: the last answer was whole.
+   */
+  idle(): boolean {
+    if (!this.isUsable || !this.isFree || !this.#parser.isAtBoundary) {
       return false;
     }
-    this.isReused = true;
-    const read = this.#transport.read(this.#buffer);
-    this.#idleRead = read;
+    const read = this.#idleRead ??= this.#transport.read(this.#buffer);
     this.#transport.unref();
     const ended = () => {
-      if (this.#sink !== null) return; // Of a request: read() has it.
-      this.close();
-      lost();
+      // Of a request or a question: #read() has it.
+      const isAsked = this.#sinks.size > 0 || this.#question !== null;
+      if (this.#idleRead === read && !isAsked) this.close();
     };
     read.then(ended, ended);
     return true;
   }
 
-  /**
-   * Reads once, and tells the sink.
-   *
-   * @returns Whether anything came: false at the end of the connection.
-   * @throws {FastCgiError} `BAD_RESPONSE` where the other end breaks the
-   * protocol, or what the sink throws. The connection is closed then.
-   */
-  async read(): Promise<boolean> {
+  /** Reads on, where somebody wants more by now. */
+  resume(): void {
+    if (this.#isReading || !this.#wantsInput()) return;
+    this.#isReading = true;
+    this.#readOn();
+  }
+
+  async #readOn(): Promise<void> {
+    do await this.#read(); while (this.#wantsInput());
+    this.#isReading = false;
+  }
+
+  #wantsInput(): boolean {
+    if (this.#isClosed) return false;
+    let isHungry = this.#question !== null;
+    let isFull = false;
+    for (const sink of this.#sinks.values()) {
+      isHungry ||= sink.isHungry;
+      isFull ||= sink.isFull;
+    }
+    if (isFull && isHungry) {
+      const { stallTimeoutMs } = this.#parts;
+      if (stallTimeoutMs < Infinity) {
+        this.#stallTimer ??= setTimeout(() => this.#stall(), stallTimeoutMs);
+      }
+    } else if (this.#stallTimer !== undefined) {
+      clearTimeout(this.#stallTimer);
+      this.#stallTimer = undefined;
+    }
+    return isHungry && !isFull;
+  }
+
+  /** Nobody may hold the others back for ever. */
+  #stall(): void {
+    this.#stallTimer = undefined;
+    for (const sink of [...this.#sinks.values()]) {
+      if (sink.isFull) sink.stalled();
+    }
+    this.resume();
+  }
+
+  async #read(): Promise<void> {
     let length: number | null;
     try {
       length = await (this.#idleRead ?? this.#transport.read(this.#buffer));
@@ -115,72 +234,113 @@ export class ClientConnection implements RecordHandler {
       length = null;
     }
     this.#idleRead = null;
-    if (length === null || this.#isClosed) {
-      this.close();
-      return false;
+    if (this.#isClosed) return;
+    if (length === null) {
+      this.#lose(null);
+      return;
     }
-    this.hasAnswered = true;
+    this.hasReceived = true;
+    let fault: ProtocolError | null = null;
     try {
       this.#parser.push(this.#buffer, 0, length);
     } catch (error) {
-      this.close();
-      // What follows FCGI_END_REQUEST is not the request's any more.
-      if (this.#sink === null) return true;
-      throw error instanceof FastCgiError && error.code === "BAD_VERSION"
-        ? bad(error.message, error)
-        : error;
+      // Nothing else throws: sinks do not.
+      fault = error as ProtocolError;
     }
-    return true;
+    // What follows FCGI_END_REQUEST is not the request's any more.
+    if (fault !== null) {
+      this.#lose(
+        fault.code === "BAD_VERSION"
+          ? badResponse(fault.message, 0, fault)
+          : fault,
+      );
+    }
+    for (const sink of this.#ended.splice(0)) {
+      if (sink === DROPPED) this.#drained();
+      else sink.settled();
+    }
+  }
+
+  /** A given-up request has ended: its connection has room for another. */
+  #drained(): void {
+    if (this.#isClosed) return;
+    if (![...this.#sinks.values()].includes(DROPPED)) {
+      clearTimeout(this.#drainTimer);
+      this.#drainTimer = undefined;
+    }
+    this.#parts.changed(this);
   }
 
   /**
-   * Writes bytes, all of them. One write at a time.
+   * Writes bytes, all of them, after those that are being written.
    *
-   * @param bytes Whole records.
+   * @param bytes Whole records; they must not change until they are written.
    * @returns Whether they were taken: false where the other end is gone.
    */
-  async write(bytes: Uint8Array): Promise<boolean> {
-    this.#isWriting = true;
-    try {
-      for (let at = 0; at < bytes.length;) {
-        at += await this.#transport.write(bytes.subarray(at));
-      }
-      return true;
-    } catch {
-      return false;
-    } finally {
-      this.#isWriting = false;
-    }
+  write(bytes: Uint8Array): Promise<boolean> {
+    return this.#writer.write(bytes);
   }
 
   /**
-   * Gives the request up: FCGI_ABORT_REQUEST (FastCGI 1.0, section 5.4), where
-   * no other record is on its way, and the end of the connection, which is all
-   * that most servers understand.
+   * Gives a request up, with FCGI_ABORT_REQUEST (FastCGI 1.0, section 5.4).
+   * Where several may be on the connection it stays, and what still comes of
+   * this one is dropped. Otherwise it closes, which is all that most servers
+   * understand.
+   *
+   * @param id The request id.
    */
-  abort(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#sink = null;
-    if (this.#isWriting) {
-      this.#transport.close();
+  abort(id: number): void {
+    if (this.#isClosed || !this.#sinks.has(id)) return;
+    const out = new OutputBuffer(HEADER_LENGTH);
+    out.header(RecordType.ABORT_REQUEST, id, 0);
+    const bytes = out.bytes.subarray(0, out.length);
+    if (this.isShared) {
+      this.#sinks.set(id, DROPPED);
+      this.#drainTimer ??= setTimeout(() => this.#spoil(), DRAIN_MS);
+      this.write(bytes);
+      this.resume();
       return;
     }
-    const out = new OutputBuffer(HEADER_LENGTH);
-    out.header(RecordType.ABORT_REQUEST, REQUEST_ID, 0);
-    const close = () => {
-      clearTimeout(timer);
-      this.#transport.close();
-    };
-    const timer = setTimeout(close, ABORT_TIMEOUT_MS);
-    this.write(out.bytes.subarray(0, out.length)).then(close);
+    this.#forget();
+    this.#writer.closeWith(bytes);
   }
 
-  /** Closes the connection, unless it is closing. May be called again. */
+  /** Takes no further request; closes once those on it have ended. */
+  #spoil(): void {
+    this.#isSpoilt = true;
+    this.closeIfDone();
+  }
+
+  /** Closes where nothing but given-up requests is left on a spoilt one. */
+  closeIfDone(): void {
+    if (!this.#isSpoilt || this.holds > 0) return;
+    for (const sink of this.#sinks.values()) if (sink !== DROPPED) return;
+    this.close();
+  }
+
+  /** Closes the connection, and loses what is on it. May be called again. */
   close(): void {
+    this.#lose(null);
+  }
+
+  #lose(error: FastCgiError | null): void {
     if (this.#isClosed) return;
-    this.#isClosed = true;
+    const hasPart = !this.#parser.isAtBoundary;
+    const sinks = [...this.#sinks.values()];
+    this.#forget();
     this.#transport.close();
+    for (const sink of sinks) sink.lost(error, hasPart);
+  }
+
+  /** Ends all that is known of it; the socket is left to the caller. */
+  #forget(): void {
+    this.#isClosed = true;
+    this.#sinks.clear();
+    clearTimeout(this.#stallTimer);
+    clearTimeout(this.#drainTimer);
+    this.#question?.lost();
+    this.#question = null;
+    this.#parts.changed(this);
   }
 
   /** @ignore Called by the parser. */
@@ -192,11 +352,18 @@ export class ClientConnection implements RecordHandler {
     end: number,
     remaining: number,
   ): void {
-    // A management record that nobody asked for concerns no request.
-    if (id === NULL_REQUEST_ID) return;
-    const sink = this.#sink;
-    if (sink === null || id !== REQUEST_ID) {
-      throw bad(`it sent a record of request ${id}, which is not in flight`);
+    if (id === NULL_REQUEST_ID) {
+      // One that nobody asked for concerns no request.
+      const question = this.#question;
+      question?.take(type, buffer.subarray(start, end), remaining);
+      return;
+    }
+    const sink = this.#sinks.get(id);
+    if (sink === undefined) {
+      throw badResponse(
+        `it sent a record of request ${id}, which is not in flight`,
+        id,
+      );
     }
     switch (type) {
       case RecordType.STDOUT:
@@ -206,33 +373,27 @@ export class ClientConnection implements RecordHandler {
         if (end > start) sink.errorOutput(buffer, start, end);
         return;
       case RecordType.END_REQUEST:
-        this.#readEnd(sink, buffer.subarray(start, end), remaining);
+        this.#takeEnd(id, sink, buffer.subarray(start, end), remaining);
         return;
       default:
-        throw bad(`it sent a record of type ${type}`);
+        throw badResponse(`it sent a record of type ${type}`, id);
     }
   }
 
-  #readEnd(sink: ResponseSink, bytes: Uint8Array, remaining: number): void {
-    if (this.#endLength + bytes.length + remaining !== BODY_LENGTH) {
-      throw bad("its FCGI_END_REQUEST is not of eight bytes");
+  #takeEnd(
+    id: number,
+    sink: ResponseSink,
+    piece: Uint8Array,
+    remaining: number,
+  ): void {
+    const end = this.#end.take(piece, remaining);
+    if (end === undefined) {
+      throw badResponse("its FCGI_END_REQUEST is not of eight bytes", id);
     }
-    const end = this.#end;
-    end.set(bytes, this.#endLength);
-    this.#endLength += bytes.length;
-    if (remaining > 0) return;
-    this.#endLength = 0;
-    this.#sink = null;
-    const appStatus = (end[0]! << 24 | end[1]! << 16 | end[2]! << 8 |
-      end[3]!) >>> 0;
-    sink.ended(appStatus, end[4]!);
+    if (end === null) return;
+    this.#sinks.delete(id);
+    this.hasServed = true;
+    sink.ended(end);
+    this.#ended.push(sink);
   }
-}
-
-function bad(why: string, cause?: unknown): FastCgiError {
-  return new FastCgiError(
-    "BAD_RESPONSE",
-    `The FastCGI server broke the protocol: ${why}`,
-    { status: 502, cause },
-  );
 }

@@ -1,68 +1,88 @@
-// ClientExchange: one request on a connection, and the Response made of what
-// comes. The connection is read only while somebody waits for the header or
-// for the body, so that a slow reader slows the server.
+// ClientExchange: one request on a connection: its records go out, and what
+// comes of it goes to a reply.
 
-import { ResponseHeaderReader } from "../cgi/response_header.ts";
-import type { ResponseHeader } from "../cgi/response_header.ts";
-import { isNullBodyStatus } from "../cgi/status.ts";
-import { FastCgiError } from "../errors.ts";
-import {
-  HEADER_LENGTH,
-  KEEP_CONN,
-  ProtocolStatus,
-  RecordType,
-  Role,
-} from "../protocol/constants.ts";
+import { LimitError } from "../errors.ts";
+import type { FastCgiError } from "../errors.ts";
+import { HEADER_LENGTH, KEEP_CONN, RecordType } from "../protocol/constants.ts";
 import { OutputBuffer } from "../protocol/encoder.ts";
-import { REQUEST_ID } from "./connection.ts";
-import type { ClientConnection, ResponseSink } from "./connection.ts";
-import { ErrorLines } from "./error_lines.ts";
+import type { ClientLimits } from "./client_options.ts";
+import type { ClientConnection } from "./connection.ts";
+import { closedEarly, timedOut, wrongLength } from "./faults.ts";
+import { UnwantedBody } from "./reply.ts";
+import type { FastCGIEnd, Reply } from "./reply.ts";
 import type { RequestBody } from "./request_body.ts";
+import type { ResponseSink } from "./response_sink.ts";
 
 /** Sent in one write at the most: a large chunk is not copied as a whole. */
 const WRITE_BYTES = 256 * 1024;
 
-/** Bytes of a body nobody is to see that are read to keep a connection. */
-const DROP_BYTES = 64 * 1024;
+/** The same where other requests wait behind it. */
+const SHARED_WRITE_BYTES = 64 * 1024;
+
+/** How long the last of a request may be written once its answer is whole. */
+const LAST_WRITE_MS = 1_000;
+
+/** What a request sends. */
+export interface Outgoing {
+  /** The role it is for. */
+  readonly role: number;
+  /** The encoded variables. */
+  readonly variables: Uint8Array;
+  /** The body, null for none. */
+  readonly body: RequestBody | null;
+  /** FCGI_DATA, of the Filter role alone. */
+  readonly data: Uint8Array | null;
+}
+
+/** Who takes FCGI_STDERR. */
+export interface StderrTaker {
+  /** Takes bytes, valid during the call. */
+  push(buffer: Uint8Array, start: number, end: number): void;
+  /** There are no more. */
+  end(): void;
+}
 
 /** What an exchange is made of. */
 export interface ExchangeParts {
-  /** The connection, which carries nothing else. */
+  /** What is sent. */
+  outgoing: Outgoing;
+  /** The connection, held for it. */
   connection: ClientConnection;
-  /** The encoded variables. */
-  variables: Uint8Array;
-  /** The body, null for none. */
-  body: RequestBody | null;
-  /** Whether the method is HEAD. */
-  isHead: boolean;
   /** Whether the server is asked to keep the connection open. */
   keepsConnection: boolean;
-  /** The most bytes of the response's header. */
-  maxHeaderBytes: number;
-  /** Takes a line of FCGI_STDERR. */
-  onStderr(line: string): void;
-  /** Called once when nothing more comes; the connection may be closed. */
-  finished(): void;
+  /** The limits of the client. */
+  limits: ClientLimits;
+  /** What becomes of the answer. */
+  reply: Reply;
+  /** Takes the error stream. */
+  stderr: StderrTaker;
+  /** Called at the end of the request, before that of the answer. */
+  onEnd: ((end: FastCGIEnd) => void) | undefined;
+  /**
+   * Called once when nothing more comes of it.
+   *
+   * @param isReusable Whether its connection may carry a next request.
+   */
+  finished(isReusable: boolean): void;
 }
 
 /** One request in flight. */
 export class ClientExchange implements ResponseSink {
   readonly #parts: ExchangeParts;
   readonly #connection: ClientConnection;
-  readonly #headerReader: ResponseHeaderReader;
-  readonly #errorLines: ErrorLines;
-  #header: ResponseHeader | null = null;
-  #response: Response | null = null;
-  #controller: ReadableByteStreamController | null = null;
-  #received = 0;
-  /** Whether body bytes were queued since the reader asked for some. */
-  #hasQueued = false;
-  #failure: { error: unknown } | null = null;
+  readonly #reply: Reply;
+  readonly #isAgain: boolean;
+  #id = 0;
   #isEnded = false;
   /** Whether more is to be sent than the write under way. */
   #isSending = true;
   #isSent = false;
+  #isFailed = false;
   #isFinished = false;
+  #hasAnswered = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When a byte came last, or was first waited for. */
+  #lastByte = 0;
 
   /**
    * Takes a request and a connection.
@@ -72,38 +92,30 @@ export class ClientExchange implements ResponseSink {
   constructor(parts: ExchangeParts) {
     this.#parts = parts;
     this.#connection = parts.connection;
-    this.#headerReader = new ResponseHeaderReader(parts.maxHeaderBytes);
-    this.#errorLines = new ErrorLines(parts.onStderr);
-  }
-
-  /** Whether the header of the answer has come. */
-  get hasHeader(): boolean {
-    return this.#header !== null;
-  }
-
-  /** Whether the caller has all there is of the answer: it has no body. */
-  get isAnswered(): boolean {
-    return this.#response !== null && this.#response.body === null;
-  }
-
-  /** Whether request and answer are whole: a next one may follow. */
-  get isComplete(): boolean {
-    return this.#isEnded && this.#isSent && this.#failure === null;
+    this.#reply = parts.reply;
+    this.#isAgain = parts.connection.hasServed;
   }
 
   /**
-   * Sends the request and waits for the header of its answer.
-   *
-   * @returns The response; its body streams.
-   * @throws Why there is none.
+   * Whether a kept connection turned out to be closed, and nothing came of
+   * this request: the server may never have seen it.
    */
-  async run(): Promise<Response> {
-    this.#connection.begin(this);
+  isStale = false;
+
+  get isHungry(): boolean {
+    return this.#reply.isHungry;
+  }
+
+  get isFull(): boolean {
+    return this.#reply.isFull;
+  }
+
+  /** Begins to send. The reply tells the rest. */
+  start(): void {
+    this.#id = this.#connection.begin(this);
     // Alongside, for an answer may come before the body has gone.
     this.#send().catch((error) => this.abort(error));
-    while (this.#response === null) await this.#read();
-    if (this.#response.body === null && !this.#isEnded) this.#drop();
-    return this.#response;
+    this.#connection.resume();
   }
 
   /**
@@ -112,23 +124,24 @@ export class ClientExchange implements ResponseSink {
    * @param reason What the caller, or who reads the body, is told.
    */
   abort(reason: unknown): void {
-    if (this.#isFinished) return;
-    if (!this.#isEnded) this.#connection.abort();
-    this.#fail(reason);
+    this.#giveUp(reason, true);
+  }
+
+  /** The reader of the answer waits for more. */
+  wanted(): void {
+    this.#lastByte = performance.now();
+    this.#connection.resume();
   }
 
   // The request
 
   async #send(): Promise<void> {
-    const { body, variables, keepsConnection } = this.#parts;
+    const { outgoing, keepsConnection } = this.#parts;
+    const { body, variables, role } = outgoing;
     const out = new OutputBuffer(variables.length + 8 * HEADER_LENGTH);
-    out.beginRequest(
-      REQUEST_ID,
-      Role.RESPONDER,
-      keepsConnection ? KEEP_CONN : 0,
-    );
-    out.stream(RecordType.PARAMS, REQUEST_ID, variables);
-    out.endStream(RecordType.PARAMS, REQUEST_ID);
+    out.beginRequest(this.#id, role, keepsConnection ? KEEP_CONN : 0);
+    out.stream(RecordType.PARAMS, this.#id, variables);
+    out.endStream(RecordType.PARAMS, this.#id);
     if (body === null || body.length === 0) {
       await this.#sendEnd(out);
     } else if (body.isAtHand || await this.#write(out)) {
@@ -141,11 +154,12 @@ export class ClientExchange implements ResponseSink {
     const { length } = body;
     let sent = 0;
     for await (const chunk of body.chunks()) {
-      for (let at = 0; at < chunk.length; at += WRITE_BYTES) {
-        const end = Math.min(chunk.length, at + WRITE_BYTES);
+      const most = this.#connection.isShared ? SHARED_WRITE_BYTES : WRITE_BYTES;
+      for (let at = 0; at < chunk.length; at += most) {
+        const end = Math.min(chunk.length, at + most);
         sent += end - at;
         if (length >= 0 && sent > length) throw wrongLength(length, "more");
-        out.stream(RecordType.STDIN, REQUEST_ID, chunk, at, end);
+        out.stream(RecordType.STDIN, this.#id, chunk, at, end);
         // The end leaves with the last byte: the answer need not wait until
         // the source says that there is no more.
         if (sent === length) await this.#sendEnd(out);
@@ -157,188 +171,150 @@ export class ClientExchange implements ResponseSink {
     await this.#sendEnd(out);
   }
 
-  /** Writes what is encoded, and the end of FCGI_STDIN. */
+  /** Writes what is encoded, the end of FCGI_STDIN, and FCGI_DATA. */
   async #sendEnd(out: OutputBuffer): Promise<void> {
-    out.endStream(RecordType.STDIN, REQUEST_ID);
+    const { data } = this.#parts.outgoing;
+    out.endStream(RecordType.STDIN, this.#id);
+    if (data !== null) {
+      for (let at = 0; at < data.length; at += WRITE_BYTES) {
+        const end = Math.min(data.length, at + WRITE_BYTES);
+        out.stream(RecordType.DATA, this.#id, data, at, end);
+        if (!await this.#write(out)) return;
+      }
+      out.endStream(RecordType.DATA, this.#id);
+    }
     this.#isSending = false;
     this.#isSent = await this.#write(out);
+    if (this.#isEnded) this.#finish();
+    if (!this.#isSent || this.#isFinished) return;
+    this.#lastByte = performance.now();
+    this.#watch(this.#parts.limits.readTimeoutMs);
   }
 
   /** Writes what is encoded; false where it is in vain. */
   async #write(out: OutputBuffer): Promise<boolean> {
     if (this.#isFinished) return false;
-    const isWritten = await this.#connection.write(
-      out.bytes.subarray(0, out.length),
-    );
+    const isWritten = await this.#connection.write(out.from(0));
     out.clear();
-    // Where the server takes no more, it may have answered all the same:
-    // reading tells.
-    return isWritten && !this.#isFinished;
+    return isWritten && (!this.#isFinished || !this.#isSending);
   }
 
   // The answer
 
+  /** Waits for the next byte, so long and no longer. */
+  #watch(ms: number): void {
+    if (ms < Infinity) this.#timer = setTimeout(() => this.#check(), ms);
+  }
+
+  #check(): void {
+    const { readTimeoutMs } = this.#parts.limits;
+    const since = this.isHungry ? performance.now() - this.#lastByte : 0;
+    // A timer may be a fraction of a millisecond early.
+    const left = Math.ceil(readTimeoutMs - since);
+    if (left > 1) return this.#watch(left);
+    this.#giveUp(timedOut(
+      "READ_TIMEOUT",
+      this.#reply.hasBegun
+        ? "The FastCGI server sent no more of its response"
+        : "The FastCGI server did not answer",
+      "readTimeoutMs",
+      readTimeoutMs,
+    ));
+  }
+
   /** @ignore */
   output(buffer: Uint8Array, start: number, end: number): void {
-    let at = start;
-    if (this.#header === null) {
-      at = this.#headerReader.push(buffer, start, end);
-      if (at < 0) return;
-      this.#begin(this.#headerReader.header());
-    }
-    if (at === end) return;
-    this.#received += end - at;
-    const { contentLength } = this.#header!;
-    if (this.#controller === null) {
-      // Nobody sees it: it is worth so much, and no more, to keep the
-      // connection.
-      if (this.#received > DROP_BYTES) this.#connection.close();
-    } else if (contentLength >= 0 && this.#received > contentLength) {
-      throw lengthMismatch(contentLength, this.#received);
-    } else {
-      this.#hasQueued = true;
-      this.#controller.enqueue(buffer.slice(at, end));
+    this.#heard();
+    try {
+      this.#reply.output(buffer, start, end);
+    } catch (error) {
+      this.#giveUp(error);
     }
   }
 
   /** @ignore */
   errorOutput(buffer: Uint8Array, start: number, end: number): void {
-    this.#errorLines.push(buffer, start, end);
+    this.#heard();
+    this.#parts.stderr.push(buffer, start, end);
+  }
+
+  #heard(): void {
+    this.#hasAnswered = true;
+    this.#lastByte = performance.now();
   }
 
   /** @ignore */
-  ended(appStatus: number, protocolStatus: number): void {
+  ended(end: FastCGIEnd): void {
     this.#isEnded = true;
-    this.#errorLines.end();
-    const controller = this.#controller;
-    if (this.#header === null) {
-      this.#fail(noHeader(appStatus, protocolStatus));
-    } else if (controller !== null) {
-      const { contentLength } = this.#header;
-      if (contentLength >= 0 && this.#received < contentLength) {
-        this.#fail(lengthMismatch(contentLength, this.#received));
-      } else {
-        controller.close();
-        controller.byobRequest?.respond(0);
-      }
-    }
-  }
-
-  #begin(header: ResponseHeader): void {
-    const { status, statusText, headers } = header;
-    const isBodyless = this.#parts.isHead || isNullBodyStatus(status);
-    const body = isBodyless ? null : new ReadableStream<Uint8Array>({
-      type: "bytes",
-      start: (controller) => {
-        this.#controller = controller as ReadableByteStreamController;
-      },
-      pull: () => this.#pull(),
-      cancel: (reason) => this.abort(reason),
-    });
-    this.#header = header;
-    this.#response = new Response(body, {
-      status,
-      statusText,
-      headers: headers.map(([name, value]): [string, string] => [name, value]),
-    });
-  }
-
-  async #pull(): Promise<void> {
-    this.#hasQueued = false;
-    while (!this.#hasQueued && !this.#isEnded) await this.#read();
-  }
-
-  /** Reads the rest of an answer that is out already. */
-  async #drop(): Promise<void> {
+    clearTimeout(this.#timer);
+    const { onEnd, stderr } = this.#parts;
+    stderr.end();
     try {
-      while (!this.#isEnded) await this.#read();
-    } catch {
-      // The caller has a whole response: nobody is left to tell.
+      onEnd?.(end);
+    } catch (error) {
+      // Here it would pass for a fault of the server.
+      reportError(error);
     }
-  }
-
-  async #read(): Promise<void> {
-    this.#throwIfFailed();
     try {
-      const hasCome = await this.#connection.read();
-      if (!hasCome && !this.#isEnded) {
-        this.#fail(closedEarly(this.#header !== null));
-      }
+      this.#reply.ended(end);
     } catch (error) {
       this.#fail(error);
     }
-    this.#throwIfFailed();
-    if (this.#isEnded) this.#finish();
   }
 
-  #throwIfFailed(): void {
-    if (this.#failure !== null) throw this.#failure.error;
-  }
-
-  #fail(error: unknown): void {
+  /** @ignore */
+  settled(): void {
     if (this.#isFinished) return;
-    this.#failure = { error };
-    this.#controller?.error(error);
+    // An answer may be seen before the write that led to it is known to be
+    // over, or without the server having read all.
+    if (this.#isSent || this.#isSending) this.#finish();
+    else this.#timer = setTimeout(() => this.#finish(), LAST_WRITE_MS);
+  }
+
+  /** @ignore */
+  lost(error: FastCgiError | null, hasPart: boolean): void {
+    this.isStale = error === null && this.#isAgain && !this.#hasAnswered &&
+      !hasPart;
+    this.#fail(error ?? closedEarly(this.#reply.hasBegun));
+  }
+
+  /** @ignore */
+  stalled(): void {
+    const { stallTimeoutMs } = this.#parts.limits;
+    this.#giveUp(
+      new LimitError(
+        "BODY_STALLED",
+        `The response was not read while others on its connection waited behind it, for longer than the ${stallTimeoutMs} milliseconds that stallTimeoutMs allows`,
+        stallTimeoutMs,
+        stallTimeoutMs,
+        { status: 503 },
+      ),
+    );
+  }
+
+  #giveUp(error: unknown, isAborted = false): void {
+    if (this.#isFinished) return;
+    if (!this.#isEnded) this.#connection.abort(this.#id);
+    this.#fail(error, isAborted);
+  }
+
+  #fail(error: unknown, isAborted = false): void {
+    if (this.#isFinished) return;
+    this.#isFailed = true;
+    this.#parts.stderr.end();
+    // What nobody is to see fails nobody.
+    if (!(error instanceof UnwantedBody)) this.#reply.failed(error, isAborted);
     this.#finish();
   }
 
   #finish(): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
+    clearTimeout(this.#timer);
     const { finished } = this.#parts;
-    if (this.#failure !== null || this.#isSent || this.#isSending) finished();
-    // An answer may be seen before the write that led to it is known to be
-    // over: it gets one turn of the event loop.
-    else setTimeout(finished, 0);
-  }
-}
-
-function closedEarly(hasHeader: boolean): FastCgiError {
-  return new FastCgiError(
-    "CLOSED",
-    `The FastCGI server closed the connection before ${
-      hasHeader
-        ? "the end of its response (FCGI_END_REQUEST)"
-        : "the header of its response was complete"
-    }`,
-    { status: 502 },
-  );
-}
-
-function wrongLength(announced: number, sent: string): TypeError {
-  return new TypeError(
-    `Cannot send a body of ${sent} bytes: its Content-Length says ${announced}`,
-  );
-}
-
-function lengthMismatch(announced: number, received: number): FastCgiError {
-  return new FastCgiError(
-    "BAD_RESPONSE",
-    `The FastCGI server sent a body of ${received} bytes: its Content-Length says ${announced}`,
-    { status: 502 },
-  );
-}
-
-function noHeader(appStatus: number, protocolStatus: number): FastCgiError {
-  switch (protocolStatus) {
-    case ProtocolStatus.OVERLOADED:
-    case ProtocolStatus.CANT_MPX_CONN:
-      return new FastCgiError(
-        "OVERLOADED",
-        "The FastCGI server refused the request: it has too many (FCGI_OVERLOADED)",
-        { status: 503 },
-      );
-    case ProtocolStatus.UNKNOWN_ROLE:
-      return new FastCgiError(
-        "UNKNOWN_ROLE",
-        "The FastCGI server refused the request: it is no Responder (FCGI_UNKNOWN_ROLE)",
-        { status: 502 },
-      );
-    default:
-      return new FastCgiError(
-        "BAD_RESPONSE",
-        `The FastCGI server ended the request without a response header (application status ${appStatus})`,
-        { status: 502 },
-      );
+    finished(
+      this.#connection.isShared ||
+        this.#isEnded && this.#isSent && !this.#isFailed,
+    );
   }
 }

@@ -27,10 +27,17 @@ export class RequestBody {
    * Takes over the body of a request.
    *
    * @param request The request; its body is used.
+   * @param bufferBytes As the option of that name.
+   * @param signal What gives the reading ahead up.
    * @returns The body, null where there is none.
-   * @throws {TypeError} Where it has been used, and what reading it throws.
+   * @throws {TypeError} Where it has been used, what reading it throws, and
+   * the signal's reason.
    */
-  static async of(request: Request): Promise<RequestBody | null> {
+  static async of(
+    request: Request,
+    bufferBytes: number,
+    signal: AbortSignal | null,
+  ): Promise<RequestBody | null> {
     if (request.body === null) return null;
     const announced = request.headers.get("content-length") ?? "";
     const isKnown = /^\d{1,15}$/.test(announced);
@@ -38,8 +45,18 @@ export class RequestBody {
       request.body,
       isKnown ? Number(announced) : -1,
     );
-    if (!isKnown) await body.#readAhead();
+    if (!isKnown) await body.#readAhead(bufferBytes, signal);
     return body;
+  }
+
+  /**
+   * Takes a stream over, to be sent as it is.
+   *
+   * @param stream The stream; it is locked.
+   * @returns The body, of unknown length.
+   */
+  static raw(stream: ReadableStream<Uint8Array>): RequestBody {
+    return new RequestBody(stream, -1);
   }
 
   /** Its length, -1 where it is unknown. */
@@ -59,10 +76,18 @@ export class RequestBody {
 
   /**
    * Reads while the next chunk is at hand, as those of strings, bytes, forms
-   * and blobs are. One that has to be waited for longer than a turn of the
-   * event loop is streamed.
+   * and blobs are, and up to `bufferBytes` in any case. What is beyond, and
+   * has to be waited for longer than a turn of the event loop, is streamed.
    */
-  async #readAhead(): Promise<void> {
+  async #readAhead(
+    bufferBytes: number,
+    signal: AbortSignal | null,
+  ): Promise<void> {
+    const aborted = Promise.withResolvers<never>();
+    // Where nobody waits for it, it is no failure.
+    aborted.promise.catch(() => {});
+    const onAbort = () => aborted.reject(signal!.reason);
+    signal?.addEventListener("abort", onAbort);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<null>((resolve) => {
       timer = setTimeout(() => resolve(null), 0);
@@ -71,7 +96,9 @@ export class RequestBody {
       let length = 0;
       do {
         const read = this.#reader.read();
-        const result = await Promise.race([read, late]);
+        const result = await Promise.race(
+          length < bufferBytes ? [read, aborted.promise] : [read, late],
+        );
         if (result === null) {
           // Its failure is told to whoever reads on.
           read.catch(() => {});
@@ -85,9 +112,15 @@ export class RequestBody {
         }
         this.#ahead.push(result.value);
         length += result.value.length;
-      } while (this.#ahead.length === 1 || length < AHEAD_BYTES);
+      } while (
+        this.#ahead.length === 1 || length < Math.max(AHEAD_BYTES, bufferBytes)
+      );
+    } catch (error) {
+      this.cancel(error);
+      throw error;
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
     }
   }
 

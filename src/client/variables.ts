@@ -2,30 +2,52 @@
 // makes of one, the way the careful ones do (nginx, HAProxy).
 
 import { isHopByHop } from "../cgi/header_block.ts";
+import { isHost } from "../cgi/url.ts";
+import { FastCgiError } from "../errors.ts";
 
 /** The variables of a request; a value of bytes is sent as it is. */
 export type Variables = Map<string, string | Uint8Array>;
 
 /**
+ * Parameters of a request: text, which is sent as UTF-8, or bytes; null leaves
+ * one out that would be made of the request.
+ */
+export type FastCGIParams = Readonly<
+  Record<string, string | Uint8Array | null>
+>;
+
+/**
+ * Headers for the client alone: those of one connection are asked for by
+ * `isHopByHop`. A program takes HTTP_PROXY for the variable of that name.
+ */
+const NO_VARIABLES: ReadonlySet<string> = new Set([
+  "content-length",
+  "expect",
+  "proxy",
+]);
+
+/**
  * Makes the variables of a request.
  *
  * SCRIPT_NAME is empty and PATH_INFO the whole path. Headers that are no
- * variable: those of one connection, `Proxy` (a program takes HTTP_PROXY for
- * the variable of that name), and names with anything but letters, digits and
- * hyphens, for `X_Y` would pass for `X-Y`.
+ * variable: those of one connection, those that `Connection` names, `Expect`,
+ * `Proxy`, and names with anything but letters, digits and hyphens, for `X_Y`
+ * would pass for `X-Y`.
  *
  * @param request The request.
  * @param contentLength The length of its body, -1 where it is unknown; null
  * where there is none.
  * @param params Further variables; one of the same name is replaced.
  * @returns The variables.
+ * @throws {FastCgiError} `BAD_REQUEST`, status 400, where its Host is no
+ * host.
  */
 export function requestVariables(
   request: Request,
   contentLength: number | null,
-  params: Readonly<Record<string, string>>,
+  params: FastCGIParams,
 ): Variables {
-  const url = new URL(request.url);
+  const url = urlOf(request);
   const isHttps = url.protocol === "https:";
   const variables: Variables = new Map<string, string | Uint8Array>([
     ["GATEWAY_INTERFACE", "CGI/1.1"],
@@ -45,8 +67,9 @@ export function requestVariables(
   if (contentLength !== null && contentLength >= 0) {
     variables.set("CONTENT_LENGTH", String(contentLength));
   }
+  const nominated = nominatedHeaders(request.headers);
   for (const [name, value] of request.headers) {
-    if (name === "content-length" || name === "proxy") continue;
+    if (NO_VARIABLES.has(name) || nominated.includes(name)) continue;
     if (isHopByHop(name) || !/^[a-z0-9-]+$/.test(name)) continue;
     const variable = name.replaceAll("-", "_").toUpperCase();
     variables.set(
@@ -55,9 +78,41 @@ export function requestVariables(
     );
   }
   for (const [name, value] of Object.entries(params)) {
-    variables.set(name, value);
+    if (value === null) variables.delete(name);
+    else variables.set(name, value);
   }
   return variables;
+}
+
+/**
+ * The URL of a request. One of `Deno.serve` is made of the Host that the
+ * client sent, unchecked: `Host: a/b?` would choose another path than the one
+ * asked for.
+ */
+function urlOf(request: Request): URL {
+  const host = request.headers.get("host");
+  if (host !== null && host !== "" && !isHost(host)) {
+    throw badRequest(`its Host ${JSON.stringify(host)} is no host`);
+  }
+  try {
+    return new URL(request.url);
+  } catch {
+    throw badRequest(`its URL ${JSON.stringify(request.url)} is no URL`);
+  }
+}
+
+function badRequest(why: string): FastCgiError {
+  return new FastCgiError("BAD_REQUEST", `Cannot send a request: ${why}`, {
+    status: 400,
+  });
+}
+
+/** What `Connection` names is of one connection too (RFC 9110, 7.6.1). */
+function nominatedHeaders(headers: Headers): string[] {
+  const connection = headers.get("connection");
+  return connection === null
+    ? []
+    : connection.toLowerCase().split(",").map((name) => name.trim());
 }
 
 /** A header's value: each character is one byte. */

@@ -1,0 +1,102 @@
+// ValuesQuestion: what a server says of itself: FCGI_GET_VALUES and its answer
+// (FastCGI 1.0, section 4.1).
+
+import type { FastCgiError } from "../errors.ts";
+import { RecordType } from "../protocol/constants.ts";
+import { OutputBuffer } from "../protocol/encoder.ts";
+import { decodePairs, decodeUtf8, encodePairs } from "../protocol/pairs.ts";
+import { badResponse, closedEarly, timedOut } from "./faults.ts";
+
+/** The variables of a server, by name. */
+export type Values = Readonly<Record<string, string>>;
+
+/** One question. */
+export class ValuesQuestion {
+  readonly #names: readonly string[];
+  readonly #answer = Promise.withResolvers<Values>();
+  #gathered = new Uint8Array(0);
+
+  /**
+   * Creates a question.
+   *
+   * @param names The variables asked for.
+   */
+  constructor(names: readonly string[]) {
+    this.#names = names;
+    this.over = this.#answer.promise.then(() => {}, () => {});
+  }
+
+  /** Settles when it is answered, or will not be. */
+  readonly over: Promise<void>;
+
+  /** The record that asks it. */
+  record(): Uint8Array {
+    const pairs = encodePairs(
+      this.#names.map((name): [string, string] => [name, ""]),
+    );
+    const out = new OutputBuffer(pairs.length + 8);
+    out.management(RecordType.GET_VALUES, pairs);
+    return out.bytes.subarray(0, out.length);
+  }
+
+  /**
+   * Takes a piece of a management record; any other than the answer is left.
+   *
+   * @param type The record type.
+   * @param piece The bytes, valid during the call.
+   * @param remaining How many follow.
+   */
+  take(type: number, piece: Uint8Array, remaining: number): void {
+    // To a type that it does not know a server answers so (section 4.2).
+    if (type === RecordType.UNKNOWN_TYPE) this.#answer.resolve({});
+    if (type !== RecordType.GET_VALUES_RESULT) return;
+    // One record, so 65,535 bytes at the most.
+    const whole = new Uint8Array(this.#gathered.length + piece.length);
+    whole.set(this.#gathered);
+    whole.set(piece, this.#gathered.length);
+    this.#gathered = whole;
+    if (remaining > 0) return;
+    const values: Record<string, string> = Object.create(null);
+    try {
+      decodePairs(whole, 0, whole.length, decodeUtf8, (name, value) => {
+        values[name] = value;
+      });
+    } catch {
+      this.#answer.reject(
+        badResponse("its FCGI_GET_VALUES_RESULT is no name-value pairs"),
+      );
+      return;
+    }
+    this.#answer.resolve(values);
+  }
+
+  /** The connection is gone. */
+  lost(): void {
+    this.#answer.reject(closedEarly(false));
+  }
+
+  /**
+   * Waits for the answer.
+   *
+   * @param timeoutMs For how long.
+   * @returns It.
+   * @throws {FastCgiError} `READ_TIMEOUT`, `CLOSED`, `BAD_RESPONSE`.
+   */
+  async answered(timeoutMs: number): Promise<Values> {
+    if (timeoutMs === Infinity) return await this.#answer.promise;
+    const timer = setTimeout(() => {
+      const late: FastCgiError = timedOut(
+        "READ_TIMEOUT",
+        "The FastCGI server did not answer FCGI_GET_VALUES",
+        "readTimeoutMs",
+        timeoutMs,
+      );
+      this.#answer.reject(late);
+    }, timeoutMs);
+    try {
+      return await this.#answer.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

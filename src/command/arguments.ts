@@ -1,13 +1,14 @@
 // The command line of every program: from arguments to what they ask for, and
 // the help text. Nothing is done here, so that a bad argument costs nothing.
 
-import { StartError } from "../errors.ts";
 import { parseAddress } from "../server/address.ts";
 import { AllowedClients } from "../server/allowed_clients.ts";
 import type {
   TcpListenOptions,
   UnixListenOptions,
 } from "../server/listen_options.ts";
+import { badArgument, readWords } from "./words.ts";
+import type { Kinds } from "./words.ts";
 
 /** The version of this package, as `--version` tells it. */
 export const VERSION = "0.1.0";
@@ -16,27 +17,38 @@ export const VERSION = "0.1.0";
 const HTTP_HOST = "127.0.0.1";
 const HTTP_PORT = 8080;
 
-/** What `--help` prints: a line for each option. */
-export const HELP = `A FastCGI application, made with Smisk ${VERSION}.
-
-Usage: PROGRAM [OPTIONS]
-
-  --bind ADDR     Listen for FastCGI on ADDR; may be repeated. One of
-                  host:port, :port, [ipv6]:port, /path/to.sock,
-                  unix:/path/to.sock
-  --mode MODE     The permissions of Unix sockets, such as 0660
-  --allow ADDR    Let only ADDR connect over TCP, an address or a range such
-                  as 10.0.0.0/8; may be repeated
-  --http [ADDR]   Serve HTTP as well, for development: port, host:port or
-                  [ipv6]:port (${HTTP_HOST}:${HTTP_PORT})
-  --help          Print this, and stop
-  --version       Print the version, and stop
+/** What `--help` prints below the first lines: a line for each option. */
+const OPTIONS = `
+  --bind ADDR      Listen for FastCGI on host:port, :port, [ipv6]:port or
+                   /path/to.sock; may be repeated
+  --mode MODE      Give Unix sockets these permissions, such as 0660
+  --allow ADDR     Let only this address or range connect by TCP; repeatable
+  --http [ADDR]    Serve HTTP too, for development, on a port or host:port
+  --pidfile PATH   Keep the process id in a file while it listens
+  --chdir PATH     Go there first: other paths begin there
+  --umask MASK     Take these permissions from new files, such as 0027
+  --help           Print this, and stop
+  --version        Print the version, and stop
 
 Without --bind it listens on the socket it was started with as descriptor 0,
-else where the environment variable SMISK_BIND says, else on 127.0.0.1:9000.
-SIGTERM, SIGINT and SIGUSR1 finish what is in flight and stop; a second one
-stops at once.
+else where SMISK_BIND says, else on 127.0.0.1:9000. SIGTERM, SIGINT and SIGUSR1
+finish what is in flight and stop; a second one stops at once.
 `;
+
+/**
+ * What `--help` prints. It fits a screen of 80 by 24.
+ *
+ * @param usage The first lines.
+ * @returns The text.
+ */
+export function helpText(usage: string): string {
+  return `${usage}\n${OPTIONS}`;
+}
+
+/** What `--help` of a program prints. */
+export const HELP: string = helpText(
+  `Usage: PROGRAM [OPTIONS]    (a FastCGI application, Smisk ${VERSION})`,
+);
 
 /** What a command line asks for. */
 export interface Arguments {
@@ -48,9 +60,28 @@ export interface Arguments {
   allow: string[];
   /** `--http`, null without. */
   http: Required<TcpListenOptions> | null;
+  /** `--pidfile`, null without. */
+  pidfile: string | null;
+  /** `--chdir`, null without. */
+  chdir: string | null;
+  /** `--umask`, null without. */
+  umask: number | null;
   /** `--help` or `--version`, whichever came first. */
   print: "help" | "version" | null;
 }
+
+/** The options of every program. */
+export const KINDS: Kinds = {
+  "--bind": "value",
+  "--mode": "value",
+  "--allow": "value",
+  "--http": "optional",
+  "--pidfile": "value",
+  "--chdir": "value",
+  "--umask": "value",
+  "--help": "none",
+  "--version": "none",
+};
 
 /**
  * Reads a command line.
@@ -65,45 +96,42 @@ export function parseArguments(args: readonly string[]): Arguments {
     mode: null,
     allow: [],
     http: null,
+    pidfile: null,
+    chdir: null,
+    umask: null,
     print: null,
   };
-  for (let at = 0; at < args.length; at++) {
-    const arg = args[at]!;
-    const equals = arg.startsWith("--") ? arg.indexOf("=") : -1;
-    const flag = equals < 0 ? arg : arg.slice(0, equals);
-    const given = equals < 0 ? null : arg.slice(equals + 1);
-    const next = args[at + 1];
-    const follows = next !== undefined && !next.startsWith("-");
-    const value = (): string => {
-      if (given !== null) return given;
-      if (!follows) throw bad(`${flag} needs a value`);
-      at++;
-      return next;
-    };
+  for (const [flag, value] of readWords(args, KINDS)) {
     switch (flag) {
       case "--bind":
-        found.bind.push(readAddress(flag, value()));
+        found.bind.push(readAddress(flag, value));
         break;
       case "--mode":
-        found.mode = readMode(value());
+        found.mode = readOctal(flag, value, "permission", "0660");
         break;
       case "--allow":
-        found.allow.push(readRange(value()));
+        found.allow.push(readRange(value));
         break;
       case "--http":
-        found.http = readHttp(given !== null || follows ? value() : "");
+        found.http = readHttp(value);
+        break;
+      case "--pidfile":
+        found.pidfile = readPath(flag, value);
+        break;
+      case "--chdir":
+        found.chdir = readPath(flag, value);
+        break;
+      case "--umask":
+        found.umask = readOctal(flag, value, "mask", "0027");
         break;
       case "--help":
+        found.print ??= "help";
+        break;
       case "--version":
-        if (given !== null) throw bad(`${flag} takes no value`);
-        found.print ??= flag === "--help" ? "help" : "version";
+        found.print ??= "version";
         break;
       default:
-        throw bad(
-          flag.startsWith("-")
-            ? `Unknown option ${flag}`
-            : `Unexpected argument "${arg}"`,
-        );
+        throw badArgument(`Unexpected argument "${value}"`);
     }
   }
   return found;
@@ -124,15 +152,25 @@ export function readAddress(
   try {
     return parseAddress(text);
   } catch (error) {
-    throw bad(`${source}: ${(error as Error).message}`);
+    throw badArgument(`${source}: ${(error as Error).message}`);
   }
 }
 
-function readMode(text: string): number {
+function readOctal(
+  flag: string,
+  text: string,
+  what: string,
+  example: string,
+): number {
   if (/^(?:0o?)?[0-7]{3}$/.test(text)) return parseInt(text.slice(-3), 8);
-  throw bad(
-    `--mode: "${text}" is no permission: write three octal digits, such as 0660`,
+  throw badArgument(
+    `${flag}: "${text}" is no ${what}: write three octal digits, such as ${example}`,
   );
+}
+
+function readPath(flag: string, text: string): string {
+  if (text !== "" && !text.includes("\0")) return text;
+  throw badArgument(`${flag}: "${text}" is no path`);
 }
 
 function readRange(text: string): string {
@@ -140,7 +178,7 @@ function readRange(text: string): string {
     new AllowedClients([text]);
     return text;
   } catch (error) {
-    throw bad(`--allow: ${(error as Error).message}`);
+    throw badArgument(`--allow: ${(error as Error).message}`);
   }
 }
 
@@ -152,11 +190,7 @@ function readHttp(text: string): Required<TcpListenOptions> {
     : text;
   const address = readAddress("--http", whole);
   if ("path" in address) {
-    throw bad(`--http: "${text}" is no port, host:port or [ipv6]:port`);
+    throw badArgument(`--http: "${text}" is no port, host:port or [ipv6]:port`);
   }
   return { hostname: HTTP_HOST, ...address };
-}
-
-function bad(what: string): StartError {
-  return new StartError("BAD_ARGUMENT", `${what} (--help tells what there is)`);
 }

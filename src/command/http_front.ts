@@ -10,7 +10,8 @@ import { htmlPage } from "../error_page.ts";
 import { FastCgiError } from "../errors.ts";
 import {
   formatAddress,
-  requirePermission,
+  permissionsToListen,
+  requirePermissions,
   startError,
 } from "../server/address.ts";
 import type { TcpListenOptions } from "../server/listen_options.ts";
@@ -46,11 +47,7 @@ export class HttpFront {
    */
   constructor(app: Application, address: Required<TcpListenOptions>) {
     const where = formatAddress(address);
-    requirePermission(
-      { name: "net", host: where },
-      `serve HTTP on ${where}`,
-      where,
-    );
+    requirePermissions(permissionsToListen(address));
     const pipe = new PipeListener();
     this.#client = new FastCGIClient(pipe);
     try {

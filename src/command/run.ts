@@ -3,7 +3,13 @@
 
 import type { Application, RunOptions } from "../application.ts";
 import { StartError } from "../errors.ts";
-import { DEFAULT_ADDRESS, formatAddress, listen } from "../server/address.ts";
+import {
+  DEFAULT_ADDRESS,
+  formatAddress,
+  listen,
+  permissionsToListen,
+  requirePermissions,
+} from "../server/address.ts";
 import { AllowedClients, webServerAddrs } from "../server/allowed_clients.ts";
 import {
   InheritedListener,
@@ -36,10 +42,21 @@ interface Plan {
   mode: number | null;
   allow: readonly string[];
   http: Required<{ hostname: string; port: number }> | null;
+  pidfile: string | null;
+  chdir: string | null;
+  umask: number | null;
 }
 
 /** What no argument asks for: it is not worth loading what reads arguments. */
-const NOTHING_ASKED: Plan = { bind: [], mode: null, allow: [], http: null };
+const NOTHING_ASKED: Plan = {
+  bind: [],
+  mode: null,
+  allow: [],
+  http: null,
+  pidfile: null,
+  chdir: null,
+  umask: null,
+};
 
 /**
  * Serves an application until it is stopped: by a signal, or by its `exit()`.
@@ -95,15 +112,19 @@ async function readArguments(): Promise<Plan | null> {
 
 function planOf({ bind, http }: RunOptions): Plan {
   return {
+    ...NOTHING_ASKED,
     bind: bind === undefined ? [] : Array.isArray(bind) ? bind : [bind],
-    mode: null,
-    allow: [],
     http: http === undefined ? null : { hostname: "127.0.0.1", ...http },
   };
 }
 
 /** Serves until stopped; tells whether that was forced. */
 async function serve(app: Application, plan: Plan): Promise<boolean> {
+  const { chdir, umask, pidfile } = plan;
+  const isSpecial = chdir !== null || umask !== null || pidfile !== null;
+  // Before anything else, for every other path may depend on it.
+  const own = isSpecial ? (await import("./process.ts")).prepare(plan) : null;
+  if (own === null) requirePermissions(plan.bind.flatMap(permissionsToListen));
   const servers: FastCGIServer[] = [];
   let front: HttpFront | null = null;
   let isStopping = false;
@@ -130,6 +151,12 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
     const lines = listening.map(([where, listener]) =>
       `Listening for FastCGI on ${formatAddress(listener.addr ?? where)}`
     );
+    try {
+      own?.begin();
+    } catch (error) {
+      for (const [, listener] of listening) listener.close();
+      throw error;
+    }
     // Before anything is told: who reads it may send a signal at once.
     for (const signal of SIGNALS) Deno.addSignalListener(signal, stop);
     // Told at once: what follows keeps no client waiting.
@@ -156,6 +183,7 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
     throw error;
   } finally {
     await front?.close(isForced);
+    own?.end();
     for (const signal of SIGNALS) Deno.removeSignalListener(signal, stop);
   }
 }

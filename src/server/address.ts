@@ -88,7 +88,7 @@ function listenTcp(options: TcpListenOptions): TransportListener {
     );
   }
   const where = formatAddress({ hostname, port });
-  requirePermission({ name: "net", host: where }, `listen on ${where}`, where);
+  requirePermissions(permissionsToListen(options));
   try {
     return Deno.listen({ hostname, port }) as unknown as TransportListener;
   } catch (error) {
@@ -110,14 +110,7 @@ const PROBE_TIMEOUT_MS = 3_000;
  */
 function listenUnix(options: UnixListenOptions): TransportListener {
   const { path } = options;
-  for (const name of ["read", "write"] as const) {
-    requirePermission({ name, path }, `${name} ${path}`, path);
-  }
-  requirePermission(
-    { name: "net", host: `unix:${path}` },
-    `listen on ${path}`,
-    `unix:${path}`,
-  );
+  requirePermissions(permissionsToListen(options));
   const ids = [idOf(options.owner, "passwd"), idOf(options.group, "group")];
   const listener = bind(path);
   try {
@@ -205,7 +198,7 @@ function idOf(
   if (typeof name === "number") return name;
   if (/^\d+$/.test(name)) return Number(name);
   const path = `/etc/${database}`;
-  requirePermission({ name: "read", path }, `read ${path}`, path);
+  requirePermissions([permissionFor("read", path)]);
   for (const line of Deno.readTextFileSync(path).split("\n")) {
     const fields = line.split(":");
     if (fields[0] === name) return Number(fields[2]);
@@ -216,23 +209,83 @@ function idOf(
   );
 }
 
+/** A permission, and what it is for. */
+export interface Need {
+  /** The permission. */
+  descriptor: Deno.PermissionDescriptor;
+  /** What needs it, as in "No permission to ...". */
+  what: string;
+  /** What its flag is to be given; null for the flag alone. */
+  value: string | null;
+}
+
 /**
- * Checks a permission without asking for it.
+ * What it takes to listen.
  *
- * @param descriptor The permission.
- * @param what What it is wanted for.
- * @param value What the flag is to be given.
- * @throws {StartError} `PERMISSION_MISSING`, naming the flag.
+ * @param options Where.
+ * @returns The permissions; an inherited socket takes whatever network there is.
  */
-export function requirePermission(
-  descriptor: Deno.PermissionDescriptor,
-  what: string,
-  value: string,
-): void {
-  if (Deno.permissions.querySync(descriptor).state === "granted") return;
+export function permissionsToListen(options: ListenOptions): Need[] {
+  if ("fd" in options) return [];
+  const where = formatAddress(options);
+  const what = `listen on ${where}`;
+  if (!("path" in options)) {
+    return [{ descriptor: { name: "net", host: where }, what, value: where }];
+  }
+  const { path } = options;
+  const host = `unix:${path}`;
+  return [
+    { descriptor: { name: "net", host }, what, value: host },
+    permissionFor("read", path, what),
+    permissionFor("write", path, what),
+  ];
+}
+
+/**
+ * What it takes to use a file.
+ *
+ * @param name How it is used.
+ * @param path The file.
+ * @param what What needs it.
+ * @returns The permission.
+ */
+export function permissionFor(
+  name: "read" | "write",
+  path: string,
+  what = `${name} ${path}`,
+): Need {
+  return { descriptor: { name, path }, what, value: path };
+}
+
+/**
+ * Checks permissions without asking for them.
+ *
+ * @param needs The permissions.
+ * @throws {StartError} `PERMISSION_MISSING`, naming every flag that is.
+ */
+export function requirePermissions(needs: readonly Need[]): void {
+  const missing = needs.filter(({ descriptor }) =>
+    Deno.permissions.querySync(descriptor).state !== "granted"
+  );
+  if (missing.length === 0) return;
+  const whats = [...new Set(missing.map(({ what }) => what))];
+  const values = new Map<string, Set<string | null>>();
+  for (const { descriptor: { name }, value } of missing) {
+    if (!values.has(name)) values.set(name, new Set());
+    // A flag's values stand between commas, and nothing escapes one.
+    values.get(name)!.add(value?.includes(",") ? null : value);
+  }
+  const flags = Array.from(values, ([name, found]) => {
+    const flag = `--allow-${name}`;
+    if (found.has(null)) return flag;
+    const whole = `${flag}=${[...found].join(",")}`;
+    return /[^\w@%+=:,./[\]-]/.test(whole)
+      ? `'${whole.replaceAll("'", `'\\''`)}'`
+      : whole;
+  });
   throw new StartError(
     "PERMISSION_MISSING",
-    `No permission to ${what}: add --allow-${descriptor.name}=${value}`,
+    `No permission to ${whats.join(" and to ")}: add ${flags.join(" ")}`,
   );
 }
 

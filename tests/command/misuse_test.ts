@@ -42,7 +42,26 @@ const NO_PERMISSION: [
     "the network alone, and a Unix socket is wanted",
     ["--allow-net"],
     ["--bind", "/nowhere/a.sock"],
-    "--allow-read=/nowhere/a.sock",
+    "--allow-read=/nowhere/a.sock --allow-write=/nowhere/a.sock",
+  ],
+  [
+    "nothing, and a Unix socket with an odd name is wanted",
+    [],
+    ["--bind", "/no where/a'$.sock"],
+    `'--allow-net=unix:/no where/a'\\''$.sock' '--allow-read=/no where/a'\\''$.sock' '--allow-write=/no where/a'\\''$.sock'`,
+  ],
+  [
+    "nothing, and its name has a comma",
+    ["--allow-net"],
+    ["--bind", "/nowhere/a,b.sock"],
+    "--allow-read --allow-write",
+  ],
+  [
+    "nothing, and two addresses, a directory, a umask and a pid file are wanted",
+    [],
+    "--bind 127.0.0.1:0 --bind b.sock --bind /a.sock --chdir /no --umask 077 --pidfile p"
+      .split(" ").map((word) => word === "b.sock" ? "unix:b.sock" : word),
+    "--allow-read=/no,/no/b.sock,/a.sock,/no/p --allow-sys --allow-net=127.0.0.1:0,unix:/no/b.sock,unix:/a.sock --allow-write=/no/b.sock,/a.sock,/no/p",
   ],
   [
     "FastCGI alone, and HTTP is wanted",
@@ -94,6 +113,7 @@ const WRONG: [args: string[], env: Record<string, string>, why: string][] = [
     "--mode is for a Unix socket",
   ],
   [["--bind", "/nowhere/a.sock", "--allow", "::1"], {}, "--allow is for TCP"],
+  [["--chdir", "/nowhere", "--mode", "x"], {}, '--mode: "x" is no permission'],
 ];
 
 for (const [args, env, why] of WRONG) {

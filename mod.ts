@@ -69,5 +69,13 @@ export type {
   TcpListenOptions,
   UnixListenOptions,
 } from "./src/server/listen_options.ts";
+export type { Session } from "./src/sessions/session.ts";
+export type {
+  SessionChange,
+  SessionData,
+  SessionStore,
+  SessionWrite,
+  SessionWriteResult,
+} from "./src/sessions/store.ts";
 export { FastCGIServer } from "./src/server/server.ts";
 export type { LatencyStats, ServerStats } from "./src/server/stats.ts";

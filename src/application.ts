@@ -5,7 +5,13 @@
 // millisecond a file, where the runtime itself takes 20: hence the imports of
 // types, and the dynamic ones.
 
-import { checkCharset, resolveLimits, resolveMount } from "./options.ts";
+import type { CookieOptions } from "./cookies.ts";
+import {
+  checkCharset,
+  resolveLimits,
+  resolveMount,
+  resolveSessionStore,
+} from "./options.ts";
 import type { ApplicationOptions, Limits } from "./options.ts";
 import type { ServiceRequest } from "./request.ts";
 import type { ServiceResponse } from "./response.ts";
@@ -16,6 +22,7 @@ import type { ListenOptions } from "./server/listen_options.ts";
 import { FastCGIServer, serveOn } from "./server/server.ts";
 import type { TransportListener } from "./server/transport.ts";
 import type { Serving, Transaction } from "./serving.ts";
+import type { SessionStore } from "./sessions/store.ts";
 
 /** The options of {@linkcode Application.run}. */
 export interface RunOptions {
@@ -63,6 +70,15 @@ export class Application {
   /** The start that all servers wait for, null before the first. */
   #start: Promise<void> | null = null;
   #charset: string;
+  #sessions: SessionStore | null = null;
+
+  /**
+   * The attributes of the cookie that carries a session's id, over `HttpOnly`,
+   * `SameSite=Lax`, `Path=/`, and `Secure` where the client came over HTTPS.
+   *
+   * @default {{}}
+   */
+  sessionCookie: CookieOptions;
 
   /**
    * Whether answers for errors show message, stack and source lines. They are
@@ -96,6 +112,8 @@ export class Application {
     this.tolerant = options.tolerant ?? true;
     this.#charset = options.charset ?? "utf-8";
     checkCharset(this.#charset);
+    if (options.sessions !== undefined) this.sessions = options.sessions;
+    this.sessionCookie = options.sessionCookie ?? {};
     Application.#current = this;
   }
 
@@ -111,6 +129,26 @@ export class Application {
   set charset(charset: string) {
     checkCharset(charset);
     this.#charset = charset;
+  }
+
+  /**
+   * What keeps the sessions of {@linkcode ServiceRequest.session}. A change
+   * holds for sessions that are opened after it.
+   *
+   * @throws {TypeError} When set to what is no store.
+   * @default {MemorySessionStore} (a new one, loaded when it is first used)
+   */
+  get sessions(): SessionStore {
+    return this.#sessions ??= memorySessions();
+  }
+  set sessions(sessions: SessionStore) {
+    for (const method of ["read", "write", "refresh", "destroy"] as const) {
+      if (typeof sessions?.[method] === "function") continue;
+      throw new TypeError(
+        `Cannot keep sessions in what has no method ${method}(): it takes a SessionStore`,
+      );
+    }
+    this.#sessions = sessions;
   }
 
   /**
@@ -268,6 +306,21 @@ export class Application {
 
 function isAsync(method: unknown): boolean {
   return Object.prototype.toString.call(method) === "[object AsyncFunction]";
+}
+
+/** A MemorySessionStore, which is loaded when it is first used. */
+function memorySessions(): SessionStore {
+  let loading: Promise<SessionStore> | null = null;
+  const load = () =>
+    loading ??= import("./sessions/memory.ts")
+      .then(({ MemorySessionStore }) => new MemorySessionStore());
+  return {
+    ...resolveSessionStore(),
+    read: async (id) => (await load()).read(id),
+    write: async (id, write) => (await load()).write(id, write),
+    refresh: async (id) => (await load()).refresh(id),
+    destroy: async (id) => (await load()).destroy(id),
+  };
 }
 
 /** The server's own log: the error output, a line each. */

@@ -1,4 +1,4 @@
-// Lines: a body line by line, as it comes.
+// Lines: a body line by line, as it comes, and a line as the log takes it.
 
 import type { Input } from "./server/input.ts";
 
@@ -36,4 +36,21 @@ export async function* readLines(
   } finally {
     input.discard();
   }
+}
+
+/**
+ * Makes one line of a text, and a harmless one where a terminal shows it.
+ *
+ * @param text The text.
+ * @returns It, control characters escaped.
+ */
+export function escapeControls(text: string): string {
+  return text.replace(
+    // deno-lint-ignore no-control-regex
+    /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]/g,
+    (control) => {
+      const code = control.charCodeAt(0).toString(16);
+      return code.length > 2 ? `\\u${code}` : `\\x${code.padStart(2, "0")}`;
+    },
+  );
 }

@@ -1,6 +1,9 @@
 // Every option of an application, with unit, default and bounds: the one place
 // that fills defaults in and refuses values.
 
+import type { CookieOptions } from "./cookies.ts";
+import type { SessionStore, SessionStoreOptions } from "./sessions/store.ts";
+
 /** The limits and time-outs of an application, one set for all its requests. */
 export interface LimitOptions {
   /**
@@ -133,6 +136,19 @@ export interface ApplicationOptions extends LimitOptions {
    * @default {[]} (any)
    */
   allowedClients?: readonly string[];
+  /**
+   * What keeps the sessions of `request.session()`.
+   *
+   * @default {MemorySessionStore} (a new one, loaded when it is first used)
+   */
+  sessions?: SessionStore;
+  /**
+   * The attributes of the cookie that carries a session's id, over `HttpOnly`,
+   * `SameSite=Lax`, `Path=/`, and `Secure` where the client came over HTTPS.
+   *
+   * @default {{}}
+   */
+  sessionCookie?: CookieOptions;
 }
 
 /** {@linkcode LimitOptions}, with every default filled in. */
@@ -206,6 +222,48 @@ export function resolveNumbers<K extends string>(
     numbers[name] = value;
   }
   return numbers;
+}
+
+/** Ten years, in seconds. */
+const MOST_TTL = 10 * 365 * 24 * 3600;
+/** The most that {@linkcode SessionStoreOptions.maxBytes} may be. */
+const MOST_SESSION_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Fills in the defaults of the options that all stores of sessions have.
+ *
+ * @param options What the user set.
+ * @param mostBytes The most that `maxBytes` may be.
+ * @returns Every option.
+ * @throws {TypeError} Where a value is of the wrong type, or the name no token.
+ * @throws {RangeError} Where it is out of bounds.
+ */
+export function resolveSessionStore(
+  options: SessionStoreOptions = {},
+  mostBytes: number = MOST_SESSION_BYTES,
+): Required<SessionStoreOptions> {
+  const { ttl = 900, name = "SID" } = options;
+  if (typeof ttl !== "number") {
+    throw new TypeError(`Cannot set ttl to a ${typeof ttl}: it takes a number`);
+  }
+  if (!(ttl > 0 && ttl <= MOST_TTL)) {
+    throw new RangeError(
+      `Cannot set ttl to ${ttl}: it takes seconds, more than 0 and up to ${MOST_TTL}`,
+    );
+  }
+  if (
+    typeof name !== "string" || !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name)
+  ) {
+    throw new TypeError(
+      `Cannot name the session cookie ${
+        JSON.stringify(name)
+      }: a name is a token`,
+    );
+  }
+  const { maxBytes } = resolveNumbers<"maxBytes">(options, {
+    maxBytes: [32 * 1024, 64, mostBytes],
+  });
+  return { ttl, name, maxBytes };
 }
 
 /**

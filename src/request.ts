@@ -1,17 +1,26 @@
 // ServiceRequest: what a web server says of one request. Everything is decoded
 // when it is asked for, and only that.
 
-import { headerName, joinValues } from "./cgi/variables.ts";
+import { headersOf } from "./cgi/variables.ts";
 import { requestUrl } from "./cgi/url.ts";
 import { readCookies } from "./cookies.ts";
+import type { CookieOptions } from "./cookies.ts";
 import type { Form, FormOptions } from "./forms/form.ts";
 import { queryOf } from "./forms/form_text.ts";
 import type { FormRules } from "./forms/read_form.ts";
 import { lazyEnv } from "./lazy_env.ts";
-import { readLines } from "./lines.ts";
+import { escapeControls, readLines } from "./lines.ts";
 import { Role } from "./protocol/constants.ts";
 import type { PairIndex } from "./protocol/pair_index.ts";
 import type { Exchange } from "./server/exchange.ts";
+import type { Session } from "./sessions/session.ts";
+import type { SessionSource } from "./sessions/session_hold.ts";
+
+/** What holds for all requests of an application. */
+export interface RequestRules extends FormRules {
+  /** Where their sessions come from. */
+  readonly sessions: SessionSource;
+}
 
 let readExchange: (request: ServiceRequest) => Exchange;
 let readMount: (request: ServiceRequest) => string;
@@ -62,7 +71,7 @@ export class ServiceRequest {
 
   readonly #exchange: Exchange;
   readonly #mount: string;
-  readonly #rules: FormRules;
+  readonly #rules: RequestRules;
   #env: Readonly<Record<string, string>> | null = null;
   /** What is behind `#env`, where it can be. */
   #index: PairIndex | null = null;
@@ -76,7 +85,7 @@ export class ServiceRequest {
   #data: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
 
   /** @ignore */
-  constructor(exchange: Exchange, mount: string, rules: FormRules) {
+  constructor(exchange: Exchange, mount: string, rules: RequestRules) {
     this.#exchange = exchange;
     this.#mount = mount;
     this.#rules = rules;
@@ -118,7 +127,10 @@ export class ServiceRequest {
    * Changing it changes nothing else.
    */
   get url(): URL {
-    return this.#url ??= requestUrl((name) => this.#latin1(name), this.#mount);
+    return this.#url ??= requestUrl(
+      (name) => this.#latin1(name),
+      this.#mount,
+    );
   }
 
   /** A parameter, a character per byte. */
@@ -142,33 +154,10 @@ export class ServiceRequest {
    * The headers. Repeated ones are joined; `Proxy` is none (httpoxy).
    */
   get headers(): Headers {
-    if (this.#headers === null) {
-      const values = new Map<string, string>();
-      this.#exchange.params(true, (variable, value) => {
-        const name = headerName(variable);
-        if (name === null) return;
-        // nginx and Caddy say so where there is none.
-        if (variable === "CONTENT_TYPE" && value === "") return;
-        const before = values.get(name);
-        values.set(
-          name,
-          before === undefined || name === "content-type"
-            ? value
-            : joinValues(name, before, value),
-        );
-      });
-      const { contentLength } = this.#exchange;
-      if (contentLength >= 0) {
-        values.set("content-length", String(contentLength));
-      }
-      const headers = new Headers();
-      for (const [name, value] of values) {
-        // A NUL or a line end in it is a web server's fault: it is no value.
-        if (!/[\0\r\n]/.test(value)) headers.append(name, value);
-      }
-      this.#headers = headers;
-    }
-    return this.#headers;
+    return this.#headers ??= headersOf(
+      (take) => this.#exchange.params(true, take),
+      this.#exchange.contentLength,
+    );
   }
 
   /** The role that is asked for (FastCGI 1.0, section 6). */
@@ -338,6 +327,29 @@ export class ServiceRequest {
   }
 
   /**
+   * The session of the client, or a new one: see {@linkcode Session}. It is
+   * read the first time, and the same object each time until it is destroyed.
+   *
+   * @param options Attributes of its cookie, over `sessionCookie` of the
+   * application. With `maxAge` or `expires`, the cookie is sent anew with each
+   * response of the request that asks for it; without, only when the id is new.
+   * @returns The session.
+   * @throws {FastCgiError} `SESSION_STORE` where the store fails; the reason
+   * of `signal` where the request was given up.
+   * @throws {TypeError} Where an attribute cannot be one or comes after the
+   * response has begun, or where the request is over.
+   */
+  session(options: CookieOptions = {}): Promise<Session> {
+    const session = import("./sessions/session_hold.ts").then(
+      ({ openSession }) =>
+        openSession(this.#exchange, this, this.#rules.sessions, options),
+    );
+    // Who does not await it must not crash the process with it.
+    session.catch(() => {});
+    return session;
+  }
+
+  /**
    * Fires when the request is given up: FCGI_ABORT_REQUEST, connection loss,
    * a time-out, a forced stop. Never after it was answered. Its reason is an
    * {@linkcode AbortedError}, {@linkcode ClosedError} or
@@ -370,15 +382,6 @@ export class ServiceRequest {
    * @param message The line; control characters are escaped.
    */
   log(message: string): void {
-    this.#exchange.log(
-      message.replace(
-        // deno-lint-ignore no-control-regex
-        /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]/g,
-        (control) => {
-          const code = control.charCodeAt(0).toString(16);
-          return code.length > 2 ? `\\u${code}` : `\\x${code.padStart(2, "0")}`;
-        },
-      ),
-    );
+    this.#exchange.log(escapeControls(message));
   }
 }

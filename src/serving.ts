@@ -6,6 +6,7 @@
 import { HeaderBlock } from "./cgi/header_block.ts";
 import { reasonPhrase } from "./cgi/status.ts";
 import { textEncoderOf } from "./charset.ts";
+import type { CookieOptions } from "./cookies.ts";
 import { describeError } from "./describe_error.ts";
 import type { Fault } from "./error_page.ts";
 import {
@@ -15,13 +16,14 @@ import {
   HttpError,
 } from "./errors.ts";
 import { Role } from "./protocol/constants.ts";
-import type { FormRules } from "./forms/read_form.ts";
 import { ServiceRequest } from "./request.ts";
+import type { RequestRules } from "./request.ts";
 import { ServiceResponse } from "./response.ts";
 import type { ResponseDefaults } from "./response.ts";
 import { isPromise } from "./scope.ts";
 import type { RequestScope } from "./scope.ts";
 import type { Exchange } from "./server/exchange.ts";
+import type { SessionStore } from "./sessions/store.ts";
 import type { Limits } from "./options.ts";
 
 /** Milliseconds that a stop waits for files to be removed. */
@@ -43,6 +45,10 @@ export interface ServedApplication {
   readonly tolerant: boolean;
   /** Whether error pages show stacks. */
   readonly showTraceback: boolean;
+  /** What keeps sessions. */
+  readonly sessions: SessionStore;
+  /** The attributes of their cookie. */
+  readonly sessionCookie: CookieOptions;
   /** Serves one request. */
   service(
     request: ServiceRequest,
@@ -74,7 +80,7 @@ export class Serving {
   readonly #parts: ServingParts;
   #charset = "";
   #defaults!: ResponseDefaults;
-  readonly #rules: FormRules;
+  readonly #rules: RequestRules;
   /** What is being cleaned up, and the requests it is of. */
   readonly #cleaning = new Map<Promise<void>, Exchange>();
 
@@ -95,6 +101,7 @@ export class Serving {
         return app.tolerant;
       },
       limits: parts.limits,
+      sessions: { app, describe: describeError },
       report: parts.report,
       awaitCleaning: (exchange, cleaned) => {
         this.#cleaning.set(cleaned, exchange);
@@ -171,20 +178,22 @@ export class Serving {
   };
 
   #finish(exchange: Exchange, transaction: Transaction): void {
-    const { pending } = transaction.response;
-    if (pending !== null) {
-      pending.then(
-        () => this.#finish(exchange, transaction),
-        (error) => this.#fail(error, exchange, transaction),
-      );
-      return;
-    }
+    const { response } = transaction;
     try {
-      transaction.response.finish();
+      if (response.pending === null && exchange.hold === null) {
+        response.finish();
+      } else this.#finishLater(exchange, transaction);
     } catch (error) {
       // What begins only now, a header that is too long, fails only now.
       this.#fail(error, exchange, transaction);
     }
+  }
+
+  #finishLater(exchange: Exchange, transaction: Transaction): void {
+    const { response } = transaction;
+    const fail = (error: unknown) => this.#fail(error, exchange, transaction);
+    if (response.pending === null) end(exchange, response)?.catch(fail);
+    else response.pending.then(() => this.#finish(exchange, transaction), fail);
   }
 
   readonly #service = ({ request, response }: Transaction) =>
@@ -208,11 +217,15 @@ export class Serving {
     // WWW-Authenticate and the like belong to the status that is thrown.
     const isBroken = !response.reset(error instanceof HttpError);
     if (!isBroken) response.status = statusOf(error);
-    const finish = (): void | Promise<void> => {
+    if (isBroken || !(error instanceof HttpError) || error.status >= 500) {
+      exchange.hold?.discard();
+    }
+    const finish = (): Promise<void> | null => {
       const { pending } = response;
-      if (pending !== null) return pending.then(finish);
-      if (isBroken) exchange.breakOff();
-      else response.finish();
+      if (pending !== null) return pending.then(finish).then(() => {});
+      if (!isBroken) return end(exchange, response);
+      exchange.breakOff();
+      return null;
     };
     const giveUp = (second: unknown) => {
       report(`error() failed: ${describeError(second)}`);
@@ -225,7 +238,7 @@ export class Serving {
         () => this.#app.error(error, request, response),
       );
       const finished = isPromise(answered) ? answered.then(finish) : finish();
-      if (isPromise(finished)) finished.catch(giveUp);
+      finished?.catch(giveUp);
     } catch (second) {
       giveUp(second);
     }
@@ -308,6 +321,24 @@ function newReference(): string {
 
 /** None that could be read for another: no I, L, O or U. */
 const REFERENCE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/**
+ * Ends a response: at once, or when what must be done before has been done.
+ */
+function end(
+  exchange: Exchange,
+  response: ServiceResponse,
+): Promise<void> | null {
+  const { hold } = exchange;
+  let held = null;
+  if (hold !== null) {
+    if (exchange.isOpen && !response.hasBegun) response.begin();
+    held = hold.beforeEnd();
+  }
+  if (held !== null) return held.then(() => response.finish());
+  response.finish();
+  return null;
+}
 
 /** Whether an error tells that nobody is left to be answered: no news. */
 function isGone(error: unknown): boolean {

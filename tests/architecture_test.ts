@@ -11,15 +11,46 @@ const ROOT = new URL("../", import.meta.url).pathname;
  */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   errors: [],
-  options: ["errors"],
+  cookies: [],
+  "sessions/store": ["errors"],
+  options: ["errors", "cookies", "sessions/store"],
   protocol: ["errors"],
   cgi: ["errors"],
   server: ["errors", "options", "protocol", "cgi"],
   files: ["errors", "options"],
   client: ["errors", "options", "protocol", "cgi", "server"],
+  sessions: [
+    "errors",
+    "cookies",
+    "sessions/store",
+    "options",
+    "cgi",
+    "server",
+  ],
   forms: ["errors", "options", "server"],
-  api: ["errors", "options", "protocol", "cgi", "server", "files", "forms"],
-  application: ["errors", "options", "protocol", "cgi", "server", "api"],
+  api: [
+    "errors",
+    "cookies",
+    "sessions/store",
+    "options",
+    "protocol",
+    "cgi",
+    "server",
+    "files",
+    "forms",
+    "sessions",
+  ],
+  application: [
+    "errors",
+    "cookies",
+    "sessions/store",
+    "options",
+    "protocol",
+    "cgi",
+    "server",
+    "api",
+    "sessions",
+  ],
   gateway: [
     "errors",
     "options",
@@ -46,6 +77,7 @@ const MAY_NAME_DENO = [
   "server",
   "files",
   "forms",
+  "sessions",
   "client",
   "command",
   "gateway",
@@ -82,7 +114,10 @@ function withoutComments(text: string): string {
 /** The part of src/ a file belongs to. */
 function partOf(path: string): string {
   const [, folder, file] = path.split("/");
-  if (file !== undefined) return folder!;
+  if (file !== undefined) {
+    const name = `${folder}/${file.replace(".ts", "")}`;
+    return name in MAY_IMPORT ? name : folder!;
+  }
   const name = folder!.replace(".ts", "");
   return name in MAY_IMPORT ? name : "api";
 }

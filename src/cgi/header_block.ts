@@ -47,14 +47,14 @@ const EMPTY = new Uint8Array(0);
 
 /** An encoded header block, which may be written any number of times. */
 export class HeaderBlock {
-  readonly #before: string;
+  #before: string;
   readonly #after: string;
+  readonly #status: number;
+  readonly #statusText: string;
   #whole: Uint8Array = EMPTY;
   #wholeLength = -2;
   /** The Content-Length the application set, -1 where it set none. */
   readonly contentLength: number;
-  /** The most bytes {@linkcode HeaderBlock.write} takes. */
-  readonly maxLength: number;
 
   /**
    * Encodes a header block.
@@ -84,8 +84,33 @@ export class HeaderBlock {
     this.#after = `Status: ${status} ${
       statusText || reasonPhrase(status)
     }\r\n\r\n`;
-    this.maxLength = this.#before.length + CONTENT_LENGTH_LINE +
-      this.#after.length;
+    this.#status = status;
+    this.#statusText = statusText;
+  }
+
+  /** The most bytes {@linkcode HeaderBlock.write} takes. */
+  get maxLength(): number {
+    return this.#before.length + CONTENT_LENGTH_LINE + this.#after.length;
+  }
+
+  /**
+   * This block with a cookie more. Where it does not say how it may be cached,
+   * it is kept out of caches that several clients share.
+   *
+   * @param cookie The value of Set-Cookie.
+   * @returns Another block.
+   */
+  withCookie(cookie: string): HeaderBlock {
+    const more: [string, string][] = [["set-cookie", cookie]];
+    if (!/^cache-control:/im.test(this.#before)) {
+      more.push(["cache-control", "private"]);
+    }
+    if (this.contentLength >= 0) {
+      more.push(["content-length", String(this.contentLength)]);
+    }
+    const block = new HeaderBlock(this.#status, this.#statusText, more);
+    block.#before = this.#before + block.#before;
+    return block;
   }
 
   /**

@@ -84,3 +84,37 @@ const NO_HEADER: Readonly<Record<string, string>> = {
   "content-type":
     "a client's Content_Type header next to the real CONTENT_TYPE (nginx, Caddy)",
 };
+
+/**
+ * The headers of a request.
+ *
+ * @param each Gives every variable, those without a value as well.
+ * @param contentLength The length of the body, less than 0 where it is unknown.
+ * @returns The headers.
+ */
+export function headersOf(
+  each: (take: (variable: string, value: string) => void) => void,
+  contentLength: number,
+): Headers {
+  const values = new Map<string, string>();
+  each((variable, value) => {
+    const name = headerName(variable);
+    if (name === null) return;
+    // nginx and Caddy say so where there is none.
+    if (variable === "CONTENT_TYPE" && value === "") return;
+    const before = values.get(name);
+    values.set(
+      name,
+      before === undefined || name === "content-type"
+        ? value
+        : joinValues(name, before, value),
+    );
+  });
+  if (contentLength >= 0) values.set("content-length", String(contentLength));
+  const headers = new Headers();
+  for (const [name, value] of values) {
+    // A NUL or a line end in it is a web server's fault: it is no value.
+    if (!/[\0\r\n]/.test(value)) headers.append(name, value);
+  }
+  return headers;
+}

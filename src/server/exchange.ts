@@ -5,10 +5,9 @@
 import { HeaderBlock } from "../cgi/header_block.ts";
 import { reasonPhrase } from "../cgi/status.ts";
 import { AbortedError } from "../errors.ts";
-import type { LimitError } from "../errors.ts";
-import { MAX_CONTENT_LENGTH } from "../protocol/constants.ts";
 import type { ProtocolStatus } from "../protocol/constants.ts";
 import type { Phase } from "../protocol/multiplexer.ts";
+import type { ResponseHold } from "./hold.ts";
 import { HIGH_WATER, Output } from "./output.ts";
 import { RequestInput } from "./request_input.ts";
 import type { RequestInputHost } from "./request_input.ts";
@@ -43,6 +42,8 @@ export class Exchange extends RequestInput {
   #completed: PromiseWithResolvers<void> | null = null;
   /** What is to be sent. */
   readonly output: Output;
+  /** What must be done before anything leaves, null for nothing. */
+  hold: ResponseHold | null = null;
   /** The clock's time of FCGI_BEGIN_REQUEST. */
   readonly beganAt: number;
   /** The clock's time since which only input is awaited, to be dropped. */
@@ -174,17 +175,11 @@ export class Exchange extends RequestInput {
    */
   begin(head: HeaderBlock, hasNoBody: boolean): void {
     if (!this.isOpen) return;
-    if (head.maxLength > MAX_CONTENT_LENGTH) {
-      throw new RangeError(
-        `Cannot send a header of up to ${head.maxLength} bytes: it must fit into one record of ${MAX_CONTENT_LENGTH}`,
-      );
-    }
-    const { output } = this;
-    output.begin(head);
-    if (hasNoBody) {
-      output.hasNoBody = true;
-      output.tellsLength = false;
-    }
+    const cookie = this.hold?.begin() ?? null;
+    this.output.begin(
+      cookie === null ? head : head.withCookie(cookie),
+      hasNoBody,
+    );
   }
 
   /**
@@ -218,6 +213,7 @@ export class Exchange extends RequestInput {
   #flushSoon(): void {
     RESOLVED.then(() => RESOLVED).then(() => {
       if (!this.isOpen || this.#drained === null) return;
+      if (this.hold !== null) return void this.flush();
       this.output.isFlushing = true;
       this.#host.schedule(this);
     });
@@ -226,11 +222,19 @@ export class Exchange extends RequestInput {
   /** What was written leaves now. Settles once it is on its way. */
   flush(): Promise<void> {
     if (!this.isOpen) return this.#refused();
+    const held = this.hold?.beforeLeave() ?? null;
+    if (held !== null) return this.#flushAfter(held);
     this.output.isFlushing = true;
     this.#flushed ??= deferred();
     const { promise } = this.#flushed;
     this.#host.schedule(this);
     return promise;
+  }
+
+  #flushAfter(held: Promise<void>): Promise<void> {
+    const flushed = held.then(() => this.flush());
+    flushed.catch((error) => this.fail(error.status ?? 500, error));
+    return flushed;
   }
 
   #refused(): Promise<void> {
@@ -308,10 +312,7 @@ export class Exchange extends RequestInput {
     const { output } = this;
     output.reset();
     output.hasNoBody = this.isHead;
-    this.begin(
-      new HeaderBlock(status, "", [["content-type", PLAIN]]),
-      false,
-    );
+    output.begin(new HeaderBlock(status, "", [["content-type", PLAIN]]), false);
     // Without a method it may be HEAD, which must not get a byte.
     if (this.isMethodKnown) output.push(`${status} ${message}\n`);
     this.finish();
@@ -323,7 +324,7 @@ export class Exchange extends RequestInput {
    * @param status The status.
    * @param reason The reason of the signal.
    */
-  timeOut(status: number, reason: LimitError): void {
+  fail(status: number, reason: unknown): void {
     if (!this.isOpen) return;
     // Before the answer, with which it would fail for another reason.
     this.breakInput(reason);

@@ -91,9 +91,20 @@ export class Output {
    * Fixes the header block.
    *
    * @param head The block.
+   * @param hasNoBody Whether the status has none.
+   * @throws {RangeError} Where the block is larger than a record.
    */
-  begin(head: HeaderBlock): void {
+  begin(head: HeaderBlock, hasNoBody: boolean): void {
+    if (head.maxLength > MAX_CONTENT_LENGTH) {
+      throw new RangeError(
+        `Cannot send a header of up to ${head.maxLength} bytes: it must fit into one record of ${MAX_CONTENT_LENGTH}`,
+      );
+    }
     this.#head = head;
+    if (hasNoBody) {
+      this.hasNoBody = true;
+      this.tellsLength = false;
+    }
   }
 
   /**

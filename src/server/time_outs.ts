@@ -102,7 +102,7 @@ function sweepExchange(
     return;
   }
   if (clock.isOver(exchange.beganAt, limits.requestTimeoutMs)) {
-    exchange.timeOut(
+    exchange.fail(
       504,
       new LimitError(
         "REQUEST_TIMEOUT",

@@ -223,7 +223,7 @@ const head = new HeaderBlock(200, "", [
 
 function respond(chunk: string | Uint8Array): void {
   const output = new Output(1);
-  output.begin(head);
+  output.begin(head, false);
   output.push(chunk);
   output.isFinished = true;
   out.clear();

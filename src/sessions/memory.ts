@@ -27,6 +27,8 @@ import type {
   SessionWriteResult,
 } from "./store.ts";
 
+export type { SessionStoreOptions } from "./store.ts";
+
 /** The options of {@linkcode MemorySessionStore}. */
 export interface MemorySessionStoreOptions extends SessionStoreOptions {
   /**

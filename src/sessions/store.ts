@@ -4,6 +4,63 @@
 // A value is kept as the JSON text it had when it was set: stores neither look
 // into it nor need to, and two texts are equal where the values are.
 
+/**
+ * What stores of sessions have in common, for those who write one: see
+ * {@linkcode SessionStore}.
+ *
+ * @example Keep sessions in a map
+ * ```ts
+ * import { applyChanges, checkSessionId } from "@smisk/smisk/sessions";
+ * import type {
+ *   SessionData,
+ *   SessionStore,
+ *   SessionWrite,
+ *   SessionWriteResult,
+ * } from "@smisk/smisk/sessions";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class MapSessionStore implements SessionStore {
+ *   readonly ttl = 900;
+ *   readonly name = "SID";
+ *   readonly maxBytes = 1000;
+ *   readonly #sessions = new Map<string, SessionData>();
+ *
+ *   read(id: string): Promise<SessionData | null> {
+ *     checkSessionId(id);
+ *     return Promise.resolve(this.#sessions.get(id) ?? null);
+ *   }
+ *   write(
+ *     id: string,
+ *     { from, changes }: SessionWrite,
+ *   ): Promise<SessionWriteResult> {
+ *     checkSessionId(id);
+ *     const data = from === null ? new Map() : this.#sessions.get(from);
+ *     if (data === undefined) return Promise.resolve("gone");
+ *     const applied = applyChanges(data, changes, this.maxBytes);
+ *     if (applied === null) return Promise.resolve("conflict");
+ *     if (from !== null) this.#sessions.delete(from);
+ *     this.#sessions.set(id, applied);
+ *     return Promise.resolve("stored");
+ *   }
+ *   refresh(_id: string): Promise<void> {
+ *     return Promise.resolve();
+ *   }
+ *   destroy(id: string): Promise<void> {
+ *     this.#sessions.delete(id);
+ *     return Promise.resolve();
+ *   }
+ * }
+ *
+ * const id = "0".repeat(32);
+ * const changes = new Map([["name", { value: '"Ada"' }]]);
+ * const store = new MapSessionStore();
+ * assertEquals(await store.write(id, { from: null, changes }), "stored");
+ * assertEquals((await store.read(id))?.get("name"), '"Ada"');
+ * ```
+ *
+ * @module
+ */
+
 import { LimitError } from "../errors.ts";
 
 /** What a session holds: the JSON text of each key's value. */

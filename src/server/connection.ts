@@ -69,6 +69,8 @@ export class Connection implements DispatcherHost, WriterHandler {
   #closesWhenIdle = false;
   /** Whether framing was lost: what comes is dropped. */
   #isBroken = false;
+  /** Whether nothing has come yet. */
+  isFresh = true;
   #drained = 0;
   /** Settles when reading may go on, or the last request has ended. */
   #wake: PromiseWithResolvers<void> | null = null;
@@ -158,6 +160,7 @@ export class Connection implements DispatcherHost, WriterHandler {
 
   /** The hot path: one read's bytes, and the answers that are ready. */
   #parse(buffer: Uint8Array, length: number): void {
+    this.isFresh = false;
     this.#isParsing = true;
     try {
       this.#parser.push(buffer, 0, length);
@@ -204,8 +207,7 @@ export class Connection implements DispatcherHost, WriterHandler {
   }
 
   #waitForWake(): Promise<void> {
-    this.#wake ??= Promise.withResolvers();
-    return this.#wake.promise;
+    return (this.#wake ??= Promise.withResolvers()).promise;
   }
 
   /** Looks again whether reading may go on. */
@@ -299,12 +301,15 @@ export class Connection implements DispatcherHost, WriterHandler {
   // Closing
 
   #closeIfDone(): void {
-    if (!this.#closesWhenIdle && !this.#owner.isStopping) return;
-    if (this.multiplexer.count > 0 || !this.writer.isIdle) return;
-    this.closePolitely();
+    // A stop waits for a request that has come in part.
+    const isStopping = this.#owner.isStopping && this.midRecordAt === 0;
+    if (!this.#closesWhenIdle && !isStopping) return;
+    if (this.multiplexer.count === 0 && this.writer.isIdle) {
+      this.closePolitely();
+    }
   }
 
-  /** A graceful stop has begun: closes now, or after the last request. */
+  /** In a graceful stop: closes now, or after the last request. */
   stop(): void {
     this.#closeIfDone();
   }
@@ -370,9 +375,9 @@ export class Connection implements DispatcherHost, WriterHandler {
   }
 
   /** Every request in flight ends: nothing can be sent any more. */
-  #lose(cause: unknown): void {
+  #lose(cause: unknown, reason?: FastCgiError): void {
     for (const exchange of this.multiplexer.requests()) {
-      exchange.abort(this.lost(cause));
+      exchange.abort(reason ?? this.lost(cause));
       this.ended(exchange);
     }
   }
@@ -385,12 +390,7 @@ export class Connection implements DispatcherHost, WriterHandler {
   shut(reason?: FastCgiError): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (reason !== undefined) {
-      for (const exchange of this.multiplexer.requests()) {
-        exchange.abort(reason);
-        this.ended(exchange);
-      }
-    } else this.#lose(undefined);
+    this.#lose(undefined, reason);
     this.#returnInput();
     this.writer.close();
     this.#transport.close();

@@ -1,9 +1,9 @@
 // ServerCore: the accept loop, the open connections and the graceful stop.
 //
-// A stop, as a sequence: nothing more is accepted; connections without a
-// request close; the others close after their last one; after
-// shutdownTimeoutMs, or when forced, what is left is aborted. `finished`
-// settles when the last connection is gone.
+// A stop, as a sequence: what waits in the system's queue is accepted still, and
+// nothing after it; connections without a request close, the others after
+// their last one; after shutdownTimeoutMs, or when forced, what is left is
+// aborted. `finished` settles when the last connection is gone.
 
 import { AbortedError, StartError } from "../errors.ts";
 import type { Limits } from "../options.ts";
@@ -43,6 +43,15 @@ export interface ServerParts {
 /** How long accepting pauses when the system has no descriptor left. */
 const ACCEPT_RETRY_MS = 100;
 
+/** How long a stop accepts, where connections keep coming. */
+const DRAIN_MS = 250;
+
+/**
+ * How long a stop leaves a connection open on which nothing has come yet: who
+ * has connected is about to ask.
+ */
+const FRESH_MS = 1_000;
+
 /** What a server does, seen from inside; FastCGIServer shows it to users. */
 export class ServerCore implements ConnectionOwner {
   readonly #parts: ServerParts;
@@ -52,9 +61,15 @@ export class ServerCore implements ConnectionOwner {
   #isStopping = false;
   #failure: StartError | null = null;
   readonly #started: Promise<void>;
+  readonly #accepting: Promise<void>;
   #isStopped = false;
+  #isListening = true;
+  #isAccepting = false;
+  #isDraining = false;
+  #arrived = 0;
   #isRef = true;
   #forceTimer: ReturnType<typeof setTimeout> | undefined;
+  #freshTimer: ReturnType<typeof setTimeout> | undefined;
   #room: PromiseWithResolvers<void> | null = null;
   readonly limits: Limits;
   readonly gate: Gate;
@@ -104,7 +119,7 @@ export class ServerCore implements ConnectionOwner {
       () => this.#sweep(),
     );
     this.#started = parts.start();
-    this.#accept();
+    this.#accepting = this.#accept();
   }
 
   /** Settles when the last connection is closed. */
@@ -120,8 +135,6 @@ export class ServerCore implements ConnectionOwner {
   shutdown(): void {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    this.#parts.listener.close();
-    this.#room?.resolve();
     const { shutdownTimeoutMs } = this.limits;
     this.#forceTimer = setTimeout(
       () =>
@@ -130,8 +143,49 @@ export class ServerCore implements ConnectionOwner {
         ),
       shutdownTimeoutMs,
     );
-    for (const connection of [...this.#connections]) connection.stop();
+    this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#isAccepting && this.#isListening) await this.#drain();
+    this.#closeListener();
+    this.#stopConnections(({ isFresh }) => !isFresh);
+    if (this.#connections.size > 0) {
+      this.#freshTimer = setTimeout(
+        () => this.#stopConnections(() => true),
+        FRESH_MS,
+      );
+    }
     this.#finishIfDone();
+  }
+
+  /**
+   * Lets in whoever waits in the system's queue: the end of the listening
+   * socket would reset their connections. Requests that have come, and were
+   * not read yet, are read meanwhile.
+   */
+  async #drain(): Promise<void> {
+    this.#isDraining = true;
+    const end = performance.now() + DRAIN_MS;
+    let seen: number;
+    do {
+      seen = this.#arrived;
+      await socketsSeen();
+    } while (seen !== this.#arrived && performance.now() < end);
+    this.#isDraining = false;
+  }
+
+  #closeListener(): void {
+    if (!this.#isListening) return;
+    this.#isListening = false;
+    this.#parts.listener.close();
+    this.#room?.resolve();
+  }
+
+  #stopConnections(which: (connection: Connection) => boolean): void {
+    for (const connection of [...this.#connections]) {
+      if (which(connection)) connection.stop();
+    }
   }
 
   /**
@@ -140,6 +194,7 @@ export class ServerCore implements ConnectionOwner {
    * @param message Why, as requests in flight are told.
    */
   abort(message: string): void {
+    this.#closeListener();
     this.shutdown();
     for (const connection of [...this.#connections]) {
       connection.shut(new AbortedError(message));
@@ -166,7 +221,8 @@ export class ServerCore implements ConnectionOwner {
     } catch {
       this.shutdown();
     }
-    while (!this.#isStopping) {
+    this.#isAccepting = true;
+    while (this.#isListening) {
       if (this.#connections.size >= this.limits.maxConnections) {
         this.#room = Promise.withResolvers();
         await this.#room.promise;
@@ -176,7 +232,7 @@ export class ServerCore implements ConnectionOwner {
       try {
         transport = await listener.accept();
       } catch (error) {
-        if (this.#isStopping) break;
+        if (!this.#isListening) break;
         if (error instanceof StartError) {
           this.#failure = error;
           this.shutdown();
@@ -191,7 +247,8 @@ export class ServerCore implements ConnectionOwner {
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
         continue;
       }
-      // Accepted in the very turn of the stop, and nobody left to close it.
+      this.#arrived++;
+      // Accepted in the very turn of the end, and nobody left to close it.
       if (this.#isStopped) transport.close();
       else this.#take(transport);
     }
@@ -227,7 +284,6 @@ export class ServerCore implements ConnectionOwner {
       connection.activeAt = this.clock.now;
     }
     connection.run();
-    if (this.#isStopping) connection.stop();
   }
 
   #sweep(): boolean {
@@ -239,13 +295,16 @@ export class ServerCore implements ConnectionOwner {
   }
 
   async #finishIfDone(): Promise<void> {
-    if (!this.#isStopping || this.#isStopped) return;
+    if (this.#isListening || this.#isDraining || this.#isStopped) return;
     if (this.#connections.size > 0) return;
     this.#isStopped = true;
     clearTimeout(this.#forceTimer);
+    clearTimeout(this.#freshTimer);
     this.clock.stop();
     try {
       await this.#started;
+      // The socket is closed, and its file gone, once nothing accepts on it.
+      await this.#accepting;
       await this.#parts.stopped();
       if (this.#failure !== null) throw this.#failure;
       this.#finished.resolve();
@@ -275,6 +334,24 @@ export class ServerCore implements ConnectionOwner {
     this.#room?.resolve();
     this.#room = null;
     this.#finishIfDone();
+  }
+}
+
+/**
+ * Turns of the event loop after which it has looked at every socket: it does
+ * so when it has nothing else to do, or after 61 turns. A timer will not do,
+ * for where the machine is busy it is over before the loop has looked: half of
+ * the stops lost connections.
+ */
+const TURNS = 128;
+
+/** Settles when all that had come to the sockets has been noticed. */
+async function socketsSeen(): Promise<void> {
+  const { setImmediate } = globalThis as unknown as {
+    setImmediate(callback: () => void): void;
+  };
+  for (let i = 0; i < TURNS; i++) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }
 

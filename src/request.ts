@@ -1,7 +1,7 @@
 // ServiceRequest: what a web server says of one request. Everything is decoded
 // when it is asked for, and only that.
 
-import { headersOf } from "./cgi/variables.ts";
+import { normalVariable, requestHeaders } from "./cgi/variables.ts";
 import { requestUrl } from "./cgi/url.ts";
 import { readCookies } from "./cookies.ts";
 import type { CookieOptions } from "./cookies.ts";
@@ -151,13 +151,16 @@ export class ServiceRequest {
   }
 
   /**
-   * The headers. Repeated ones are joined; `Proxy` is none (httpoxy).
+   * The headers, the same whichever web server passes them on. Repeated ones
+   * are joined; `Proxy` is none (httpoxy), and those of the client's connection
+   * are not there.
    */
   get headers(): Headers {
-    return this.#headers ??= headersOf(
-      (take) => this.#exchange.params(true, take),
+    return this.#headers ??= new Headers(requestHeaders(
+      (pair) => this.#exchange.params(true, pair),
       this.#exchange.contentLength,
-    );
+      (name) => this.#latin1(name),
+    ));
   }
 
   /** The role that is asked for (FastCGI 1.0, section 6). */
@@ -372,7 +375,7 @@ export class ServiceRequest {
 
   /** The client's address, empty where the web server does not tell. */
   get remoteAddr(): string {
-    return this.param("REMOTE_ADDR") ?? "";
+    return normalVariable("REMOTE_ADDR", (name) => this.#latin1(name)) ?? "";
   }
 
   /**

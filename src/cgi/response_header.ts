@@ -8,6 +8,7 @@
 import { LimitError, ProtocolError } from "../errors.ts";
 import { isHopByHop } from "./header_block.ts";
 import { reasonPhrase } from "./status.ts";
+import { stripBlanks } from "./variables.ts";
 
 /** A CGI response header, as HTTP has it. */
 export interface ResponseHeader {
@@ -115,12 +116,12 @@ function parseResponseHeader(text: string): ResponseHeader {
     const last = fields.at(-1);
     if (FOLD.test(line) && last !== undefined) {
       // Folding is obsolete; programs that fold mean a blank.
-      last[1] += ` ${strip(line)}`;
+      last[1] += ` ${stripBlanks(line)}`;
       continue;
     }
     const [, name, value] = FIELD.exec(line) ?? [];
     if (name === undefined) throw bad(`the line ${quote(line)} is no header`);
-    fields.push([name.toLowerCase(), strip(value!)]);
+    fields.push([name.toLowerCase(), stripBlanks(value!)]);
   }
   let status = -1;
   let statusText = "";
@@ -157,19 +158,6 @@ function parseResponseHeader(text: string): ResponseHeader {
     headers,
     contentLength,
   };
-}
-
-/** Without blanks and tabs at either end. (`trim` takes other bytes too.) */
-function strip(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (start < end && isBlank(text, start)) start++;
-  while (end > start && isBlank(text, end - 1)) end--;
-  return text.slice(start, end);
-}
-
-function isBlank(text: string, at: number): boolean {
-  return text[at] === " " || text[at] === "\t";
 }
 
 function bad(why: string): ProtocolError {

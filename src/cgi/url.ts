@@ -2,8 +2,8 @@
 // Building never throws: a host that is none is refused before (isHost), and
 // whatever else comes, a path is made of it.
 
-/** Reads a variable as ISO-8859-1, so that each character is one byte. */
-export type ReadVariable = (name: string) => string | null;
+import { normalVariable } from "./variables.ts";
+import type { ReadVariable } from "./variables.ts";
 
 /**
  * Hosts that need no closer look: labels of letters, digits, hyphens and
@@ -69,11 +69,10 @@ export function requestScheme(read: ReadVariable): "http" | "https" {
 function requestHost(read: ReadVariable, scheme: string): string {
   const host = read("HTTP_HOST");
   if (host) return host;
-  const name = read("SERVER_NAME");
-  if (!name || !isHost(name)) return "localhost";
-  // HAProxy's SERVER_NAME is the Host header, with its port.
-  if (/:\d*$/.test(name)) return name;
-  const port = read("SERVER_PORT");
+  const known = read("SERVER_NAME");
+  if (!known || !isHost(known)) return "localhost";
+  const name = normalVariable("SERVER_NAME", read) ?? known;
+  const port = normalVariable("SERVER_PORT", read);
   if (!port || !/^\d{1,5}$/.test(port) || Number(port) > 0xffff) return name;
   return port === (scheme === "https" ? "443" : "80")
     ? name
@@ -81,12 +80,8 @@ function requestHost(read: ReadVariable, scheme: string): string {
 }
 
 function requestTarget(read: ReadVariable): string {
-  const uri = read("REQUEST_URI");
-  if (uri) {
-    if (uri.startsWith("/")) return escapeTarget(uri);
-    // Absolute form (RFC 9112, section 3.2.2): Apache and H2O pass it on.
-    const absolute = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(.*)$/is.exec(uri);
-    return escapeTarget(absolute?.[1] ?? uri);
+  if (read("REQUEST_URI")) {
+    return escapeTarget(normalVariable("REQUEST_URI", read) ?? "");
   }
   const path = (read("SCRIPT_NAME") ?? "") + (read("PATH_INFO") ?? "");
   const query = read("QUERY_STRING");

@@ -1,14 +1,18 @@
 // RequestSource: what a request brings, as handlers of Requests want it: read
 // when it is asked for, and also when the request is over.
 
-import { headerName, joinValues } from "../cgi/variables.ts";
+import {
+  normalValue,
+  normalVariable,
+  requestHeaders,
+} from "../cgi/variables.ts";
+import type { HeaderList, ReadVariable } from "../cgi/variables.ts";
 import { lazyEnv } from "../lazy_env.ts";
 import type { PairIndex } from "../protocol/pair_index.ts";
 import { exchangeOf } from "../request.ts";
 import type { ServiceRequest } from "../request.ts";
 import type { Exchange } from "../server/exchange.ts";
 import type { RequestReader } from "./request_reader.ts";
-import type { HeaderList } from "./runtime_request.ts";
 
 /** What one request brings. */
 export class RequestSource {
@@ -86,6 +90,19 @@ export class RequestSource {
       : this.#reader.url(index, this.request);
   }
 
+  /** The client's address, empty where it is not told. */
+  get remoteAddr(): string {
+    return normalVariable("REMOTE_ADDR", this.#read) ?? "";
+  }
+
+  /** Reads a parameter, a character per byte. */
+  get #read(): ReadVariable {
+    const index = this.#indexed;
+    return index === null
+      ? (name) => this.exchange.latin1Param(name)
+      : (name) => index.get(name) ?? null;
+  }
+
   /**
    * One header, repeated ones joined.
    *
@@ -96,7 +113,9 @@ export class RequestSource {
     const wanted = name.toLowerCase();
     if (wanted === "content-length") {
       const { contentLength } = this.exchange;
-      return contentLength < 0 ? null : String(contentLength);
+      return contentLength < 0
+        ? null
+        : normalValue(wanted, String(contentLength), this.#read);
     }
     const index = this.#indexed;
     if (index !== null) {
@@ -105,8 +124,8 @@ export class RequestSource {
       if (values.length === 0) return null;
       const [value] = values;
       // The rare rest goes the way of all headers.
-      if (values.length === 1 && value !== "" && !SUSPECT.test(value!)) {
-        return value!;
+      if (values.length === 1 && !SUSPECT.test(value!)) {
+        return normalValue(wanted, value!, this.#read);
       }
     }
     return this.headers.find(([name]) => name === wanted)?.[1] ?? null;
@@ -114,42 +133,15 @@ export class RequestSource {
 
   /** All headers, repeated ones joined. */
   get headers(): HeaderList {
-    const headers: HeaderList = [];
-    const add = (variable: string, value: string) => {
-      const name = headerName(variable);
-      if (name === null) return;
-      // nginx and Caddy say so where there is none.
-      if (name === "content-type" && value === "") return;
-      for (const header of headers) {
-        if (header[0] !== name) continue;
-        header[1] = name === "content-type"
-          ? value
-          : joinValues(name, header[1], value);
-        return;
-      }
-      headers.push([name, value]);
-    };
     const index = this.#indexed;
-    if (index === null) this.exchange.params(true, add);
-    else index.each(add);
-    const { contentLength } = this.exchange;
-    if (contentLength >= 0) {
-      headers.push(["content-length", String(contentLength)]);
-    }
-    return headers.some(([, value]) => SUSPECT.test(value))
-      ? cleanHeaders(headers)
-      : headers;
+    return requestHeaders(
+      (pair) =>
+        index === null ? this.exchange.params(true, pair) : index.each(pair),
+      this.exchange.contentLength,
+      this.#read,
+    );
   }
 }
 
-/** What no value may hold. */
-const NO_VALUE = /[\0\r\n]/;
-/** That, and what does not belong to one. */
+/** What no value may hold, or what does not belong to one. */
 const SUSPECT = /[\0\r\n]|^[\t ]|[\t ]$/;
-
-function cleanHeaders(headers: HeaderList): HeaderList {
-  return headers
-    // A NUL or a line end in it is a web server's fault: it is no value.
-    .filter(([, value]) => !NO_VALUE.test(value))
-    .map(([name, value]) => [name, value.replace(/^[\t ]+|[\t ]+$/g, "")]);
-}

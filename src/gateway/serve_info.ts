@@ -45,7 +45,7 @@ export class RequestInfo implements ServeHandlerInfo {
     const port = Number(this.#source.param("REMOTE_PORT"));
     return {
       transport: "tcp",
-      hostname: this.#source.param("REMOTE_ADDR") ?? "",
+      hostname: this.#source.remoteAddr,
       port: Number.isInteger(port) ? port : 0,
     };
   }

@@ -7,7 +7,13 @@
 // come more than once, and is joined then).
 
 import { requestScheme } from "../cgi/url.ts";
-import { headerName, joinValues } from "../cgi/variables.ts";
+import {
+  headerName,
+  joinValues,
+  normalValue,
+  normalVariable,
+} from "../cgi/variables.ts";
+import type { ReadVariable } from "../cgi/variables.ts";
 import { exchangeOf, mountOf } from "../request.ts";
 import type { ServiceRequest } from "../request.ts";
 import type { Exchange } from "../server/exchange.ts";
@@ -36,9 +42,11 @@ const OWN_NAMES = [
 /** Those of the web server that are not always taken as they come. */
 const CHANGED_NAMES: ReadonlySet<string> = new Set([
   "CONTENT_LENGTH",
+  "CONTENT_TYPE",
   "PATH_INFO",
   "SCRIPT_NAME",
   "QUERY_STRING",
+  "REMOTE_ADDR",
   "SERVER_NAME",
   "SERVER_PORT",
   "SERVER_PROTOCOL",
@@ -120,24 +128,32 @@ export class Environment implements ProxyHandler<Values> {
   #complete(): Values {
     const values = this.#values;
     delete values[INSPECT];
+    const headers = new Map<string, string>();
     this.#exchange.params(false, (name, value) => {
       if (!name.startsWith("HTTP_")) values[name] = value;
-      else if (headerName(name) !== null) {
+      else {
+        const header = headerName(name);
+        if (header === null) return;
         const before = values[name] as string | undefined;
+        headers.set(name, header);
         values[name] = before === undefined
           ? value
-          : joinValues(name === "HTTP_COOKIE" ? "cookie" : "", before, value);
+          : joinValues(header, before, value);
       }
     });
-    const read = (name: string) => values[name] as string | undefined;
+    const read = (name: string) => this.#exchange.param(name);
+    const keep = (name: string, value: string | undefined) => {
+      if (value === undefined) delete values[name];
+      else values[name] = value;
+    };
+    for (const [name, header] of headers) {
+      const value = normalValue(header, values[name] as string, read);
+      keep(name, value ?? undefined);
+    }
     const mount = mountOf(this.#request);
-    // All are worked out of what came, before any is changed.
-    const changed = Array.from(
-      CHANGED_NAMES,
-      (name) => [name, variableValue(name, read(name), read, mount)] as const,
-    );
-    for (const [name, value] of changed) {
-      if (value !== undefined) values[name] = value;
+    for (const name of CHANGED_NAMES) {
+      const value = values[name] as string | undefined;
+      keep(name, variableValue(name, value, read, mount));
     }
     for (const name of OWN_NAMES) values[name] = this.#read(name);
     Object.setPrototypeOf(this, null);
@@ -200,16 +216,16 @@ function inspectWhole(
   return inspect({ __proto__: null, ...this }, options);
 }
 
-/** Reads a variable as it came. */
-type Read = (name: string) => string | null | undefined;
-
 /** A variable as PEP 3333 wants it. */
 function variableValue(
   name: string,
-  value: string | undefined,
-  read: Read,
+  sent: string | undefined,
+  read: ReadVariable,
   mount: string,
 ): string | undefined {
+  const value = sent === undefined
+    ? undefined
+    : normalValue(headerName(name) ?? name, sent, read) ?? undefined;
   switch (name) {
     case "SCRIPT_NAME":
       return splitPath(read, mount)[0];
@@ -233,11 +249,12 @@ function variableValue(
 
 /**
  * Where the path of the application ends: after the mount, where that is told
- * and fits, and otherwise where the web server says. Of those, nginx, HAProxy
- * and Apache's mod_proxy_fcgi make no difference, and have the whole path for
- * SCRIPT_NAME: it is what the application routes by.
+ * and fits, and otherwise where the web server says, if it does.
  */
-function splitPath(read: Read, mount: string): [script: string, info: string] {
+function splitPath(
+  read: ReadVariable,
+  mount: string,
+): [script: string, info: string] {
   const script = read("SCRIPT_NAME") ?? "";
   const info = read("PATH_INFO");
   const path = script + (info ?? "") || targetPath(read);
@@ -248,15 +265,13 @@ function splitPath(read: Read, mount: string): [script: string, info: string] {
   if (script === "/") {
     return ["", info?.startsWith("/") ? info : `/${info ?? ""}`];
   }
-  const isWhole = script === "" || (info ?? null) === null && (
-        /^(?:nginx|haproxy)\b/i.test(read("SERVER_SOFTWARE") ?? "") ||
-        read("SCRIPT_FILENAME")?.startsWith("proxy:")
-      );
-  return isWhole ? ["", path] : [script, info ?? ""];
+  return normalVariable("SCRIPT_NAME", read)
+    ? [script, info ?? ""]
+    : ["", path];
 }
 
 /** The path of REQUEST_URI, decoded as web servers do it. */
-function targetPath(read: Read): string {
+function targetPath(read: ReadVariable): string {
   const [path = ""] = (read("REQUEST_URI") ?? "").split("?");
   if (!path.startsWith("/")) return "";
   try {
@@ -266,9 +281,8 @@ function targetPath(read: Read): string {
   }
 }
 
-function portOf(read: Read): string {
+function portOf(read: ReadVariable): string {
   const port = /:(\d+)$/.exec(read("HTTP_HOST") ?? "")?.[1];
   if (port !== undefined) return port;
-  const scheme = requestScheme((name) => read(name) ?? null);
-  return scheme === "https" ? "443" : "80";
+  return requestScheme(read) === "https" ? "443" : "80";
 }

@@ -1,6 +1,7 @@
 // RequestInput: the bytes that a request brings, FCGI_STDIN and FCGI_DATA, as
 // far as their limits and their ends are concerned.
 
+import { stopsAtResponse } from "../cgi/variables.ts";
 import { LimitError, ProtocolError } from "../errors.ts";
 import type { Limits } from "../options.ts";
 import { Role } from "../protocol/constants.ts";
@@ -163,6 +164,10 @@ export abstract class RequestInput extends RequestParams {
   protected discardInput(): void {
     this.#input?.discard();
     this.#data?.discard();
+    if (
+      !this.isInputComplete && this.hasParams && this.refusal === null &&
+      stopsAtResponse((name) => this.latin1Param(name))
+    ) this.isInputGivenUp = true;
   }
 
   /** Nothing more will come: reading fails. */

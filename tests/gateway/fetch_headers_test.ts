@@ -26,8 +26,20 @@ const HEADERS: [string, Parameters<typeof rawRequest>[0]][] = [
   ["every byte above ASCII", [
     ["HTTP_X_BYTES", latin1("\xa0\xff\xe9")],
   ]],
-  ["a length", [["CONTENT_LENGTH", "0"]]],
+  ["a length", [["REQUEST_METHOD", "PUT"], ["CONTENT_LENGTH", "0"]]],
+  ["a length that says nothing", [
+    ["REQUEST_METHOD", "DELETE"],
+    ["CONTENT_LENGTH", "0"],
+  ]],
   ["no length", [["CONTENT_LENGTH", ""]]],
+  ["a connection", [["HTTP_CONNECTION", "close"], ["HTTP_TE", "trailers"]]],
+  ["two hosts", [["HTTP_HOST", "a.test"], ["HTTP_HOST", "b.test:81"]]],
+  ["Caddy", [
+    ["SERVER_SOFTWARE", "Caddy/2.6.2"],
+    ["HTTP_COOKIE", "a=1, b=2"],
+    ["HTTP_USER_AGENT", ""],
+    ["CONTENT_TYPE", "application/x-www-form-urlencoded"],
+  ]],
   ["a false length", [["CONTENT_LENGTH", "x"], ["HTTP_CONTENT_LENGTH", "9"]]],
 ];
 
@@ -112,10 +124,16 @@ bothWays("single headers are found without the others", async (way) => {
         headers.get("content-length"),
         headers.get("x-two"),
       ],
-      rawRequest([["HTTP_HOST", "a.test"], ["HTTP_X_ONE", "1"], [
-        "HTTP_X_ONE",
-        "2",
-      ], ["CONTENT_LENGTH", "0"]]),
+      rawRequest([
+        ["HTTP_HOST", "a.test"],
+        ["HTTP_X_ONE", "1"],
+        [
+          "HTTP_X_ONE",
+          "2",
+        ],
+        ["REQUEST_METHOD", "POST"],
+        ["CONTENT_LENGTH", "0"],
+      ]),
     ),
     ["a.test", "1, 2", "0", null],
   );

@@ -262,6 +262,26 @@ Deno.test("an answer before the end of the body with keep-conn 0 closes after th
   assertEquals(await peer.toEnd(), []);
 });
 
+// nginx sends no more of a body once the response has begun, and waits.
+Deno.test("an answer before the end of a body from nginx ends the request at once", async () => {
+  await using host = new Running((request, response) => {
+    response.write(request.method);
+  });
+  using peer = await host.connect();
+  const params = {
+    ...GET,
+    REQUEST_METHOD: "POST",
+    CONTENT_LENGTH: "10",
+    SERVER_SOFTWARE: "nginx/1.22.1",
+  };
+  await peer.send(begin(), stream(PARAMS, 1, pairs(params)));
+  await peer.send(record(STDIN, 1, "Hel"));
+  assertEquals((await peer.answer()).text, "POST");
+  // What was on its way is no part of the next request.
+  await peer.send(record(STDIN, 1, "lo"), request());
+  assertEquals((await peer.answer()).text, "GET");
+});
+
 Deno.test("input after an early answer is dropped only up to a bound, then FCGI_END_REQUEST follows", async () => {
   await using host = new Running((_, response) => void response.write("no"), {
     unix: true,

@@ -1,45 +1,150 @@
-// Site: a real web server in front of the program under test, with the
-// configuration that the README shows.
+// Site: a web server that runs, in front of a program that answers.
 
 import { DEADLINE_MS, within } from "../support/peer.ts";
 import { isInstalled, Program } from "../support/program.ts";
-import { block, withValues } from "../support/readme.ts";
+import { makeCertificate } from "./folder.ts";
+import { appCommand, PERMISSIONS } from "./program.ts";
+import { lighttpd } from "./servers/lighttpd.ts";
+import { nginx } from "./servers/nginx.ts";
+import type { Behind, WebServer } from "./web_server.ts";
 
-/** The permissions that each kind of address needs, as the README says. */
-export const PERMISSIONS = {
-  inherited: ["--allow-net"],
-  unix: ["--allow-net", "--allow-read", "--allow-write"],
-} as const;
+export { Folder } from "./folder.ts";
+export { startApp } from "./program.ts";
 
-/** The command that runs the program under test. */
-export function appCommand(permissions: readonly string[]): string[] {
-  const path = new URL("app.ts", import.meta.url).pathname;
-  return [Deno.execPath(), "run", "--no-prompt", ...permissions, path];
-}
+/** A web server that answers. */
+export class Site implements AsyncDisposable {
+  /** The web server, with its error log. */
+  readonly server: Program;
+  /** Where it listens, on 127.0.0.1. */
+  readonly port: number;
+  /** Where it listens for HTTPS. */
+  readonly securePort: number;
+  readonly #stop: Deno.Signal;
 
-/** A folder that is removed with all that is in it. */
-export class Folder implements AsyncDisposable {
-  readonly path: string = Deno.makeTempDirSync();
+  constructor(
+    server: Program,
+    port: number,
+    securePort: number,
+    stop: Deno.Signal = "SIGTERM",
+  ) {
+    this.server = server;
+    this.port = port;
+    this.securePort = securePort;
+    this.#stop = stop;
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.path, { recursive: true });
+    await this.server.stop(this.#stop);
   }
 }
 
-/** Starts a program on a Unix socket, by default the one under test. */
-export async function startApp(
-  socket: string,
-  command: readonly string[] = appCommand(PERMISSIONS.unix),
-): Promise<Program> {
-  const [name, ...args] = command;
-  const app = new Program(name!, { args: [...args, "--bind", socket] });
-  try {
-    await app.until(new RegExp(socket));
-  } catch (error) {
-    await app.stop();
-    throw error;
+const PAUSE_MS = 20;
+const ATTEMPTS = 5;
+
+/**
+ * Starts a web server on free ports, and waits until it listens; where one of
+ * them is taken meanwhile, on others.
+ */
+export async function startServer(
+  webServer: WebServer,
+  folder: string,
+  behind: Behind,
+): Promise<Site> {
+  const certificate = `${folder}/certificate.pem`;
+  await Deno.writeTextFile(certificate, await makeCertificate());
+  for (let attempt = 1;; attempt++) {
+    const [port, securePort] = freePorts(2) as [number, number];
+    const place = { folder, port, securePort, certificate };
+    const args = await webServer.configure(place, behind);
+    const server = new Program(webServer.command, {
+      args,
+      // Caddy writes to what these name.
+      env: {
+        PATH: systemPath(),
+        XDG_CONFIG_HOME: folder,
+        XDG_DATA_HOME: folder,
+      },
+    });
+    try {
+      await untilListening(server, port);
+      await untilListening(server, securePort);
+      return new Site(server, port, securePort, webServer.stop);
+    } catch (error) {
+      await server.stop(webServer.stop);
+      if (attempt < ATTEMPTS && webServer.portTaken.test(server.said)) continue;
+      throw new Error(`${(error as Error).message}\n${server.said}`);
+    }
   }
-  return app;
+}
+
+/** Ports that were free a moment ago. */
+export function freePorts(count: number): number[] {
+  const listeners = Array.from(
+    { length: count },
+    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
+  );
+  for (const listener of listeners) listener.close();
+  return listeners.map(({ addr }) => addr.port);
+}
+
+/** Waits until a program listens itself: another one may have the port. */
+async function untilListening(server: Program, port: number): Promise<void> {
+  for (const end = Date.now() + DEADLINE_MS; Date.now() < end;) {
+    if (listensAt(server.pid, port)) return;
+    if (server.hasEnded) throw new Error("The web server ended at its start");
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+  throw new Error(`The web server did not listen within ${DEADLINE_MS} ms`);
+}
+
+/** Whether a process has the socket that listens at a port of 127.0.0.1. */
+function listensAt(pid: number, port: number): boolean {
+  const address = `0100007F:${
+    port.toString(16).toUpperCase().padStart(4, "0")
+  }`;
+  const inode = Deno.readTextFileSync("/proc/net/tcp").split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .find(([, local, , state]) => local === address && state === LISTENS)?.[9];
+  if (inode === undefined) return false;
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return Array.from(Deno.readDirSync(folder)).some(({ name }) =>
+      linkOf(`${folder}/${name}`) === `socket:[${inode}]`
+    );
+  } catch {
+    return false; // It has ended.
+  }
+}
+
+const LISTENS = "0A";
+
+function linkOf(path: string): string {
+  try {
+    return Deno.readLinkSync(path);
+  } catch {
+    return ""; // Closed meanwhile.
+  }
+}
+
+/** Web servers are not in everybody's PATH. */
+export function systemPath(): string {
+  return `${Deno.env.get("PATH") ?? ""}:/usr/sbin:/sbin`;
+}
+
+/** What of a web server is missing, empty where it can run. */
+export function missing(webServer: WebServer): string[] {
+  return [
+    ...["openssl", webServer.command].filter((name) => !isInstalled(name)),
+    ...(webServer.needs ?? []).filter((path) => !exists(path)),
+  ];
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 /** The name of a suite, which says where it cannot run. */
@@ -49,127 +154,22 @@ export function suiteName(command: string, what: string): string {
     : `${what} (not run: ${command} is not installed)`;
 }
 
-/** A web server that answers. */
-export interface Site {
-  /** Where it listens, on 127.0.0.1. */
-  readonly port: number;
-  /** The web server, with its error log. */
-  readonly server: Program;
-}
-
-/** The URL of a path. */
-export function urlOf(site: Site, path: string): string {
-  return `http://127.0.0.1:${site.port}${path}`;
-}
-
 /** Starts nginx in front of a socket; it keeps its files in a folder. */
-export async function startNginx(
-  folder: string,
-  socket: string,
-): Promise<Site> {
-  await Deno.copyFile("/etc/nginx/fastcgi_params", `${folder}/fastcgi_params`);
-  return await onFreePort(async (port) => {
-    const shown = withValues(block("nginx"), {
-      "listen 80;": `listen 127.0.0.1:${port};`,
-      "unix:/run/hello.sock": `unix:${socket}`,
-    });
-    await Deno.writeTextFile(
-      `${folder}/nginx.conf`,
-      `${Deno.uid() === 0 ? "user root;" : ""}
-daemon off;
-worker_processes 1;
-pid ${folder}/nginx.pid;
-error_log stderr notice;
-events { worker_connections 256; }
-http {
-access_log off;
-client_body_temp_path ${folder}/client_body;
-fastcgi_temp_path ${folder}/fastcgi;
-proxy_temp_path ${folder}/proxy;
-uwsgi_temp_path ${folder}/uwsgi;
-scgi_temp_path ${folder}/scgi;
-${shown}
-}
-`,
-    );
-    const args = ["-e", "stderr", "-p", folder, "-c", `${folder}/nginx.conf`];
-    return {
-      server: new Program("nginx", { args, env: { PATH: systemPath() } }),
-      listens: /start worker process /,
-      cannot: /bind\(\) .*Address already in use/,
-    };
-  });
+export function startNginx(folder: string, socket: string): Promise<Site> {
+  return startServer(nginx, folder, { addresses: [socket] });
 }
 
 /** Starts lighttpd, which starts a program, by default the one under test. */
-export async function startLighttpd(
+export function startLighttpd(
   folder: string,
   command: readonly string[] = appCommand(PERMISSIONS.inherited),
 ): Promise<Site> {
-  // lighttpd splits a command at blanks and knows no quotes.
-  const wrapper = `${folder}/app`;
-  const quoted = command.map((word) => `'${word}'`).join(" ");
-  await Deno.writeTextFile(wrapper, `#!/bin/sh\nexec ${quoted}\n`);
-  await Deno.chmod(wrapper, 0o755);
-  return await onFreePort(async (port) => {
-    const shown = withValues(block("lighttpd"), {
-      "server.port = 80": `server.port = ${port}\nserver.bind = "127.0.0.1"`,
-      '"/srv/hello"': `"${folder}"`,
-      "/usr/bin/deno run --allow-net /srv/hello/hello.ts": wrapper,
-      "/run/hello.sock": `${folder}/app.sock`,
-      "/var/cache/deno": await denoDir(),
-    });
-    await Deno.writeTextFile(
-      `${folder}/lighttpd.conf`,
-      `${shown}\nserver.upload-dirs = ("${folder}")\n`,
-    );
-    const args = ["-D", "-f", `${folder}/lighttpd.conf`];
-    return {
-      server: new Program("lighttpd", { args, env: { PATH: systemPath() } }),
-      listens: /server started/,
-      cannot: /Address already in use/,
-    };
-  });
+  return startServer(lighttpd, folder, { command });
 }
 
-/** Web servers are not in everybody's PATH. */
-function systemPath(): string {
-  return `${Deno.env.get("PATH") ?? ""}:/usr/sbin:/sbin`;
-}
-
-async function denoDir(): Promise<string> {
-  const info = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json"],
-  }).output();
-  return JSON.parse(new TextDecoder().decode(info.stdout)).denoDir;
-}
-
-/** A server that is starting. */
-interface Starting {
-  server: Program;
-  /** What it says once it listens. */
-  listens: RegExp;
-  /** What it says where another program was faster. */
-  cannot: RegExp;
-}
-
-/** Starts a server on a free port: one that is taken meanwhile, on another. */
-async function onFreePort(
-  start: (port: number) => Promise<Starting>,
-): Promise<Site> {
-  for (let attempt = 1;; attempt++) {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr;
-    listener.close();
-    const { server, listens, cannot } = await start(port);
-    try {
-      await server.until(listens);
-      return { port, server };
-    } catch (error) {
-      await server.stop();
-      if (attempt === 5 || !cannot.test(server.said)) throw error;
-    }
-  }
+/** The URL of a path. */
+export function urlOf({ port }: Site, path: string): string {
+  return `http://127.0.0.1:${port}${path}`;
 }
 
 /** A request that gets an answer within the tests' deadline. */

@@ -1,14 +1,15 @@
 // Started by spawn-fcgi, with the listening socket as descriptor 0.
 
 import { assertEquals } from "@std/assert";
-import { describe, it } from "@std/testing/bdd";
+import { it } from "@std/testing/bdd";
 import { Peer } from "../support/peer.ts";
 import type { Target } from "../support/peer.ts";
-import { isInstalled, Program } from "../support/program.ts";
+import { Program } from "../support/program.ts";
 import { request } from "../support/wire.ts";
-import { appCommand, Folder, PERMISSIONS, suiteName } from "./site.ts";
-
-const suite = isInstalled("spawn-fcgi") ? describe : describe.skip;
+import { Folder } from "./folder.ts";
+import { appCommand, PERMISSIONS } from "./program.ts";
+import { freePorts } from "./site.ts";
+import { suiteWith } from "./suite.ts";
 
 async function asks(listen: string[], target: Target): Promise<void> {
   // With -n it becomes the program, once the socket listens.
@@ -30,7 +31,7 @@ async function asks(listen: string[], target: Target): Promise<void> {
   }
 }
 
-suite(suiteName("spawn-fcgi", "Application started by spawn-fcgi"), () => {
+suiteWith(["spawn-fcgi"], "Application started by spawn-fcgi", () => {
   it("serves on an inherited Unix socket", async () => {
     await using folder = new Folder();
     const path = `${folder.path}/app.sock`;
@@ -38,9 +39,7 @@ suite(suiteName("spawn-fcgi", "Application started by spawn-fcgi"), () => {
   });
 
   it("serves on an inherited TCP socket", async () => {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr;
-    listener.close();
+    const [port] = freePorts(1) as [number];
     await asks(["-a", "127.0.0.1", "-p", String(port)], {
       hostname: "127.0.0.1",
       port,

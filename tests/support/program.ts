@@ -49,6 +49,11 @@ export class Program implements AsyncDisposable {
     return this.#child.pid;
   }
 
+  /** Whether it has ended, with all that shares its outputs. */
+  get hasEnded(): boolean {
+    return this.#isSilent;
+  }
+
   /** How it ended. */
   get status(): Promise<Deno.CommandStatus> {
     return within(this.#child.status, `${this.#name} to end`);

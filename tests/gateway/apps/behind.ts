@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { afterAll, beforeAll, it } from "@std/testing/bdd";
-import { Pieces } from "../../live/requests.ts";
+import { Pieces } from "../../live/pieces.ts";
 import { Folder, get, startApp, startNginx } from "../../live/site.ts";
 import type { Site } from "../../live/site.ts";
 import type { Program } from "../../support/program.ts";

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { Pieces } from "../../live/requests.ts";
+import { Pieces } from "../../live/pieces.ts";
 import { get, suiteName } from "../../live/site.ts";
 import { isInstalled } from "../../support/program.ts";
 import { behindNginx, pulse } from "./behind.ts";

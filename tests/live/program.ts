@@ -1,0 +1,86 @@
+// The program under test: the command that runs it, and how it is started.
+
+import { Program } from "../support/program.ts";
+import { IS_ROOT } from "./web_server.ts";
+import type { WebServer } from "./web_server.ts";
+
+/** The permissions that each kind of address needs, as the README says. */
+export const PERMISSIONS = {
+  inherited: ["--allow-net"],
+  tcp: ["--allow-net"],
+  unix: ["--allow-net", "--allow-read", "--allow-write"],
+} as const;
+
+const ROOT = new URL("../../", import.meta.url);
+const MAIN = "tests/live/app.ts";
+
+/** The command that runs the program under test. */
+export function appCommand(permissions: readonly string[]): string[] {
+  return denoRun(Deno.execPath(), new URL(MAIN, ROOT).pathname, permissions);
+}
+
+function denoRun(
+  deno: string,
+  main: string,
+  permissions: readonly string[],
+): string[] {
+  return [deno, "run", "--no-prompt", ...permissions, main];
+}
+
+/**
+ * The command for a web server that starts the program. Where it does so as
+ * another user, who may not look where Deno and these files are, it is of
+ * copies in a folder.
+ */
+export async function startedCommand(
+  { changesUser }: WebServer,
+  folder: string,
+): Promise<string[]> {
+  const permissions = PERMISSIONS.inherited;
+  if (!IS_ROOT || !changesUser) return appCommand(permissions);
+  const deno = `${folder}/deno-program`;
+  try {
+    await Deno.link(Deno.execPath(), deno);
+  } catch {
+    await Deno.copyFile(Deno.execPath(), deno);
+    await Deno.chmod(deno, 0o755);
+  }
+  for (const part of ["mod.ts", "src", "tests/live", "tests/support"]) {
+    await copy(new URL(part, ROOT).pathname, `${folder}/app/${part}`);
+  }
+  return denoRun(deno, `${folder}/app/${MAIN}`, permissions);
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  if ((await Deno.stat(from)).isFile) {
+    await Deno.mkdir(to.replace(/\/[^/]*$/, ""), { recursive: true });
+    await Deno.copyFile(from, to);
+    await Deno.chmod(to, 0o644);
+    return;
+  }
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name } of Deno.readDir(from)) {
+    await copy(`${from}/${name}`, `${to}/${name}`);
+  }
+}
+
+/** Starts a program on an address, by default the one under test. */
+export async function startApp(
+  address: string,
+  command: readonly string[] = appCommand(
+    address.startsWith("/") ? PERMISSIONS.unix : PERMISSIONS.tcp,
+  ),
+): Promise<Program> {
+  const [name, ...args] = command;
+  const mode = address.startsWith("/") ? ["--mode", "0666"] : [];
+  const app = new Program(name!, {
+    args: [...args, "--bind", address, ...mode],
+  });
+  try {
+    await app.until(/^Listening for FastCGI on /);
+  } catch (error) {
+    await app.stop();
+    throw error;
+  }
+  return app;
+}

@@ -1,0 +1,32 @@
+// HAProxy, as the README configures it.
+
+import { block, withValues } from "../../support/readme.ts";
+import type { WebServer } from "../web_server.ts";
+
+export const haproxy: WebServer = {
+  name: "HAProxy",
+  command: "haproxy",
+  connects: true,
+  starts: false,
+  shown: "connects",
+  logs: true,
+  balances: true,
+  portTaken: /cannot bind socket .*Address already in use/,
+  async configure(place, { addresses = [] }) {
+    const { folder, port, securePort, certificate } = place;
+    const shown = withValues(block("haproxy"), {
+      "bind :80": `bind 127.0.0.1:${port}
+  bind 127.0.0.1:${securePort} ssl crt ${certificate} alpn h2,http/1.1`,
+      "  server hello unix@/run/hello.sock proto fcgi": addresses.map((
+        address,
+        i,
+      ) =>
+        `  server hello${i} ${
+          address.startsWith("/") ? `unix@${address}` : address
+        } proto fcgi`
+      ).join("\n"),
+    });
+    await Deno.writeTextFile(`${folder}/haproxy.cfg`, `${shown}\n`);
+    return ["-db", "-f", `${folder}/haproxy.cfg`];
+  },
+};

@@ -87,6 +87,8 @@ export interface ClientLimitOptions {
    * Milliseconds for which a response that is not read may hold back the
    * others on its connection, once 256 KiB of it wait. Beyond it that response
    * fails with `BODY_STALLED`. Alone on its connection it may wait for ever.
+   * Also those for which a request that was given up may go on: a shared
+   * connection then takes no further one, and closes after those on it.
    *
    * @default {10000}
    */

@@ -24,9 +24,6 @@ import type { Values } from "./values.ts";
 /** Read at once; the kernel's buffers are larger, a record is not. */
 const READ_BYTES = 64 * 1024;
 
-/** How long an aborted request may go on before its connection is given up. */
-const DRAIN_MS = 5_000;
-
 /** What a connection is made of. */
 export interface ConnectionParts {
   /** The socket. */
@@ -46,14 +43,18 @@ export class ClientConnection implements RecordHandler {
   readonly #parser = new RecordParser(this);
   readonly #buffer = new Uint8Array(READ_BYTES);
   readonly #sinks = new Map<number, ResponseSink>();
+  /** How many of them were given up. */
+  #dropped = 0;
   /** Those whose end was in what is being read. */
   #ended: ResponseSink[] = [];
   readonly #end = new EndReader();
   readonly #writer: RecordWriter;
   #question: ValuesQuestion | null = null;
-  /** The read that waits while nothing is asked, to see the other end close. */
-  #idleRead: Promise<number | null> | null = null;
+  /** The read under way: while nothing is asked, to see the other end close. */
+  #pending: Promise<number | null> | null = null;
+  /** Whether somebody waits for it. */
   #isReading = false;
+  #isIdle = false;
   #stallTimer: ReturnType<typeof setTimeout> | undefined;
   #drainTimer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
@@ -84,13 +85,6 @@ export class ClientConnection implements RecordHandler {
         writeTimeoutMs,
       ));
     });
-    try {
-      // Without it, what is written in two pieces waits 44 ms for the
-      // acknowledgement of the first.
-      parts.transport.setNoDelay?.(true);
-    } catch {
-      // The other end is gone already: reading will tell.
-    }
   }
 
   /** Whether it may carry another request. */
@@ -105,19 +99,17 @@ export class ClientConnection implements RecordHandler {
 
   /** Whether no request is on it, nor one it was promised to. */
   get isFree(): boolean {
-    return this.holds === 0 && this.#sinks.size === 0;
+    return this.load === 0;
   }
 
   /** How many requests are on it or are about to be, given-up ones included. */
   get load(): number {
-    let load = this.holds;
-    for (const sink of this.#sinks.values()) if (sink === DROPPED) load++;
-    return load;
+    return this.holds + this.#dropped;
   }
 
-  /** Whether a request on it takes no more, so that others would wait. */
+  /** Whether an answer on it waits for its reader. */
   get isBlocked(): boolean {
-    for (const sink of this.#sinks.values()) if (sink.isFull) return true;
+    for (const sink of this.#sinks.values()) if (!sink.isHungry) return true;
     return false;
   }
 
@@ -128,7 +120,7 @@ export class ClientConnection implements RecordHandler {
    * @returns The request id, the smallest that is free: 1 where it is alone.
    */
   begin(sink: ResponseSink): number {
-    if (this.#idleRead !== null) this.#transport.ref();
+    this.#wake();
     let id = 1;
     while (this.#sinks.has(id)) id++;
     this.#sinks.set(id, sink);
@@ -148,7 +140,7 @@ export class ClientConnection implements RecordHandler {
   async ask(names: readonly string[], timeoutMs: number): Promise<Values> {
     while (this.#question !== null) await this.#question.over;
     if (this.#isClosed) throw closedEarly(false);
-    if (this.#idleRead !== null) this.#transport.ref();
+    this.#wake();
     const question = this.#question = new ValuesQuestion(names);
     this.write(question.record()).then((isWritten) => {
       if (isWritten) this.resume();
@@ -173,15 +165,21 @@ export class ClientConnection implements RecordHandler {
     if (!this.isUsable || !this.isFree || !this.#parser.isAtBoundary) {
       return false;
     }
-    const read = this.#idleRead ??= this.#transport.read(this.#buffer);
+    const read = this.#pending ??= this.#transport.read(this.#buffer);
+    this.#isIdle = true;
     this.#transport.unref();
     const ended = () => {
-      // Of a request or a question: #read() has it.
-      const isAsked = this.#sinks.size > 0 || this.#question !== null;
-      if (this.#idleRead === read && !isAsked) this.close();
+      // Where it is asked something meanwhile, #read() has it.
+      if (this.#pending === read && this.#isIdle) this.close();
     };
     read.then(ended, ended);
     return true;
+  }
+
+  /** It is asked something: it keeps the process running again. */
+  #wake(): void {
+    if (this.#isIdle) this.#transport.ref();
+    this.#isIdle = false;
   }
 
   /** Reads on, where somebody wants more by now. */
@@ -228,32 +226,26 @@ export class ClientConnection implements RecordHandler {
   async #read(): Promise<void> {
     let length: number | null;
     try {
-      length = await (this.#idleRead ?? this.#transport.read(this.#buffer));
+      length = await (this.#pending ??= this.#transport.read(this.#buffer));
     } catch {
       // Reset, or closed here: to a request the same as an end.
       length = null;
     }
-    this.#idleRead = null;
+    this.#pending = null;
     if (this.#isClosed) return;
     if (length === null) {
       this.#lose(null);
       return;
     }
     this.hasReceived = true;
-    let fault: ProtocolError | null = null;
     try {
       this.#parser.push(this.#buffer, 0, length);
     } catch (error) {
-      // Nothing else throws: sinks do not.
-      fault = error as ProtocolError;
-    }
-    // What follows FCGI_END_REQUEST is not the request's any more.
-    if (fault !== null) {
-      this.#lose(
-        fault.code === "BAD_VERSION"
-          ? badResponse(fault.message, 0, fault)
-          : fault,
-      );
+      // Nothing else throws: sinks do not. What follows FCGI_END_REQUEST is
+      // not the request's any more.
+      const fault = error as ProtocolError;
+      const isOurs = fault.code !== "BAD_VERSION";
+      this.#lose(isOurs ? fault : badResponse(fault.message, 0, fault));
     }
     for (const sink of this.#ended.splice(0)) {
       if (sink === DROPPED) this.#drained();
@@ -264,7 +256,7 @@ export class ClientConnection implements RecordHandler {
   /** A given-up request has ended: its connection has room for another. */
   #drained(): void {
     if (this.#isClosed) return;
-    if (![...this.#sinks.values()].includes(DROPPED)) {
+    if (--this.#dropped === 0) {
       clearTimeout(this.#drainTimer);
       this.#drainTimer = undefined;
     }
@@ -296,7 +288,11 @@ export class ClientConnection implements RecordHandler {
     const bytes = out.bytes.subarray(0, out.length);
     if (this.isShared) {
       this.#sinks.set(id, DROPPED);
-      this.#drainTimer ??= setTimeout(() => this.#spoil(), DRAIN_MS);
+      this.#dropped++;
+      const { stallTimeoutMs } = this.#parts;
+      if (stallTimeoutMs < Infinity) {
+        this.#drainTimer ??= setTimeout(() => this.#spoil(), stallTimeoutMs);
+      }
       this.write(bytes);
       this.resume();
       return;
@@ -313,9 +309,7 @@ export class ClientConnection implements RecordHandler {
 
   /** Closes where nothing but given-up requests is left on a spoilt one. */
   closeIfDone(): void {
-    if (!this.#isSpoilt || this.holds > 0) return;
-    for (const sink of this.#sinks.values()) if (sink !== DROPPED) return;
-    this.close();
+    if (this.#isSpoilt && this.holds === 0) this.close();
   }
 
   /** Closes the connection, and loses what is on it. May be called again. */
@@ -336,6 +330,7 @@ export class ClientConnection implements RecordHandler {
   #forget(): void {
     this.#isClosed = true;
     this.#sinks.clear();
+    this.#dropped = 0;
     clearTimeout(this.#stallTimer);
     clearTimeout(this.#drainTimer);
     this.#question?.lost();
@@ -355,7 +350,8 @@ export class ClientConnection implements RecordHandler {
     if (id === NULL_REQUEST_ID) {
       // One that nobody asked for concerns no request.
       const question = this.#question;
-      question?.take(type, buffer.subarray(start, end), remaining);
+      const piece = buffer.subarray(start, end);
+      if (question?.take(type, piece, remaining)) this.#question = null;
       return;
     }
     const sink = this.#sinks.get(id);

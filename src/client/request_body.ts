@@ -97,7 +97,9 @@ export class RequestBody {
       do {
         const read = this.#reader.read();
         const result = await Promise.race(
-          length < bufferBytes ? [read, aborted.promise] : [read, late],
+          bufferBytes > 0 && length <= bufferBytes
+            ? [read, aborted.promise]
+            : [read, late],
         );
         if (result === null) {
           // Its failure is told to whoever reads on.

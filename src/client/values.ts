@@ -45,17 +45,21 @@ export class ValuesQuestion {
    * @param type The record type.
    * @param piece The bytes, valid during the call.
    * @param remaining How many follow.
+   * @returns Whether it is answered.
    */
-  take(type: number, piece: Uint8Array, remaining: number): void {
+  take(type: number, piece: Uint8Array, remaining: number): boolean {
     // To a type that it does not know a server answers so (section 4.2).
-    if (type === RecordType.UNKNOWN_TYPE) this.#answer.resolve({});
-    if (type !== RecordType.GET_VALUES_RESULT) return;
+    if (type === RecordType.UNKNOWN_TYPE) {
+      this.#answer.resolve({});
+      return true;
+    }
+    if (type !== RecordType.GET_VALUES_RESULT) return false;
     // One record, so 65,535 bytes at the most.
     const whole = new Uint8Array(this.#gathered.length + piece.length);
     whole.set(this.#gathered);
     whole.set(piece, this.#gathered.length);
     this.#gathered = whole;
-    if (remaining > 0) return;
+    if (remaining > 0) return false;
     const values: Record<string, string> = Object.create(null);
     try {
       decodePairs(whole, 0, whole.length, decodeUtf8, (name, value) => {
@@ -65,9 +69,10 @@ export class ValuesQuestion {
       this.#answer.reject(
         badResponse("its FCGI_GET_VALUES_RESULT is no name-value pairs"),
       );
-      return;
+      return true;
     }
     this.#answer.resolve(values);
+    return true;
   }
 
   /** The connection is gone. */

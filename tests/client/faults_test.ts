@@ -1,15 +1,22 @@
 // FastCGIClient in front of a server that is at fault, byte for byte.
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { FastCGIClient } from "../../src/client/client.ts";
 import type { FastCGIClientOptions } from "../../src/client/client.ts";
-import { FastCgiError } from "../../src/errors.ts";
+import {
+  ClosedError,
+  ConnectError,
+  FastCgiError,
+  LimitError,
+  ProtocolError,
+  RefusedError,
+} from "../../src/errors.ts";
+import { turn } from "../support/answering.ts";
 import type { Peer } from "../support/peer.ts";
 import { within } from "../support/peer.ts";
 import { readRequest, Scripted } from "../support/scripted.ts";
 import {
   bytes,
-  concatLarge,
   end,
   record,
   response,
@@ -28,7 +35,15 @@ function answering(...parts: Uint8Array[]): Scripted {
 
 const get = () => new Request("http://test/");
 const head = "Content-Type: text/plain\r\n\r\n";
-const whole = response(`${head}hello`);
+
+/** The class that tells an error of a code. */
+const CLASSES: Record<string, new (...args: never[]) => FastCgiError> = {
+  BAD_RESPONSE: ProtocolError,
+  CLOSED: ClosedError,
+  HEADER_TOO_LARGE: LimitError,
+  OVERLOADED: RefusedError,
+  UNKNOWN_ROLE: RefusedError,
+};
 
 async function ask(
   server: Scripted,
@@ -126,6 +141,7 @@ for (const [name, answer, code, status, why] of EARLY) {
       why,
     );
     assertEquals([error.code, error.status], [code, status]);
+    assertInstanceOf(error, CLASSES[code]!);
     // A new connection's fault is not tried again.
     assertEquals(server.connections, 1);
   });
@@ -196,6 +212,7 @@ for (const [name, answer, code, why] of LATE) {
       why,
     );
     assertEquals([error.code, error.status], [code, 502]);
+    assertInstanceOf(error, CLASSES[code]!);
   });
 }
 
@@ -223,107 +240,6 @@ Deno.test("FastCGIClient ends a body that is being read into a buffer", async ()
   const last = reader.read(new Uint8Array(8));
   reading.resolve();
   assertEquals((await within(last, "the end")).done, true);
-});
-
-// What is odd, and no fault
-
-const ODD: [name: string, answer: Uint8Array[]][] = [
-  ["one record", [whole]],
-  ["no end of FCGI_STDOUT", [record(STDOUT, 1, `${head}hello`), end()]],
-  ["an application status", [record(STDOUT, 1, `${head}hello`), end(1, 255)]],
-  [
-    "FCGI_OVERLOADED after a response",
-    [record(STDOUT, 1, `${head}hello`), record(STDOUT, 1), end(1, 0, 2)],
-  ],
-  [
-    "a record of each byte, with padding",
-    [...`${head}hello`].map((character, i) => record(STDOUT, 1, character, i))
-      .concat(record(STDOUT, 1, "", 255), end()),
-  ],
-  [
-    "the header apart from the body",
-    [record(STDOUT, 1, head), response("hello")],
-  ],
-  ["management records", [
-    record(10, 0, "x"),
-    record(11, 0, "12345678"),
-    whole,
-  ]],
-  ["errors in between", [
-    record(STDERR, 1, "a"),
-    record(STDOUT, 1, `${head}he`),
-    record(STDERR, 1, "b"),
-    record(STDERR, 1),
-    response("llo"),
-  ]],
-];
-
-for (const [name, answer] of ODD) {
-  Deno.test(`FastCGIClient.fetch() takes ${name} for a whole response, cut anywhere`, async () => {
-    const all = concatLarge(answer);
-    // Every cut, each on a connection of its own.
-    await using server = new Scripted(async (peer, index) => {
-      await readRequest(peer);
-      await peer.conn.write(all.subarray(0, index));
-      await turn();
-      await peer.conn.write(all.subarray(index));
-      await peer.toEnd();
-    });
-    await using client = new FastCGIClient(server.address, {
-      maxIdleConnections: 0,
-      onStderr() {},
-    });
-    const asked = Array.from({ length: all.length }, async () => {
-      const response = await client.fetch(get());
-      return await response.text();
-    });
-    const texts = await within(Promise.all(asked), "the answers");
-    assertEquals(new Set(texts), new Set(["hello"]));
-    assertEquals(server.connections, all.length);
-  });
-}
-
-/** Lets the other side of a socket run. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-Deno.test("FastCGIClient tells lines of FCGI_STDERR whole, however they are cut", async () => {
-  const text = "first\r\n\nzwei äöü€\nlast, without an end";
-  const content = bytes(text);
-  const errors = Array.from(
-    content,
-    (_, i) => record(STDERR, 1, content.subarray(i, i + 1)),
-  );
-  await using server = answering(...errors, whole);
-  const lines: string[] = [];
-  await ask(server, { onStderr: (line) => lines.push(line) });
-  assertEquals(lines, ["first", "zwei äöü€", "last, without an end"]);
-});
-
-Deno.test("FastCGIClient tells lines of FCGI_STDERR before the response ends", async () => {
-  const told = Promise.withResolvers<string>();
-  await using server = new Scripted(async (peer) => {
-    await readRequest(peer);
-    await peer.send(record(STDERR, 1, "a line\n"));
-    await told.promise;
-    await peer.send(whole);
-    await peer.toEnd();
-  });
-  await ask(server, { onStderr: told.resolve });
-  assertEquals(await told.promise, "a line");
-});
-
-Deno.test("FastCGIClient cuts a line of FCGI_STDERR that never ends", async () => {
-  const long = new Uint8Array(60_000).fill(120);
-  await using server = answering(
-    ...Array.from({ length: 10 }, () => record(STDERR, 1, long)),
-    whole,
-  );
-  const lengths: number[] = [];
-  await ask(server, { onStderr: (line) => lengths.push(line.length) });
-  assertEquals(lengths.reduce((a, b) => a + b), 600_000);
-  assert(Math.max(...lengths) < 200_000, `a line of ${Math.max(...lengths)}`);
 });
 
 Deno.test("FastCGIClient.fetch() gives an answer that came before the request's body was taken", async () => {
@@ -382,7 +298,7 @@ Deno.test("FastCGIClient.fetch() fails with CONNECT_FAILED where nobody listens"
       await using client = new FastCGIClient(address);
       const error = await assertRejects(
         () => client.fetch(get()),
-        FastCgiError,
+        ConnectError,
         where,
       );
       assertEquals([error.code, error.status], ["CONNECT_FAILED", 502]);

@@ -1,7 +1,9 @@
 // A web request as CGI variables (RFC 3875, section 4.1), as a client sends it.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { requestVariables } from "../../src/client/variables.ts";
+import type { FastCGIParams } from "../../src/client/variables.ts";
+import { FastCgiError } from "../../src/errors.ts";
 import { latin1 } from "../support/ask.ts";
 
 /** The variables of a request, those wanted or all. */
@@ -10,7 +12,7 @@ function of(
   { names, length = null, params = {} }: {
     names?: string[];
     length?: number | null;
-    params?: Record<string, string>;
+    params?: FastCGIParams;
   } = {},
 ): Record<string, string | Uint8Array | undefined> {
   const variables = requestVariables(request, length, params);
@@ -83,7 +85,9 @@ Deno.test("requestVariables() makes headers variables, and leaves out those that
     ["x-twice", "1"],
     ["x-twice", "2"],
     // None of these may be seen.
-    ["connection", "close"],
+    ["connection", "close, X-Nominated , te"],
+    ["x-nominated", "1"],
+    ["expect", "100-continue"],
     ["keep-alive", "1"],
     ["proxy", "http://evil.example/"],
     ["te", "trailers"],
@@ -128,5 +132,61 @@ Deno.test("requestVariables() lets parameters replace what it made", () => {
   assertEquals(
     of(new Request("http://h/"), { names: Object.keys(params), params }),
     params,
+  );
+});
+
+Deno.test("requestVariables() takes parameters as bytes, and leaves out those that are null", () => {
+  const params = {
+    SCRIPT_FILENAME: new Uint8Array([0x2f, 0xff]),
+    SERVER_SOFTWARE: null,
+    NEVER_MADE: null,
+  };
+  assertEquals(
+    of(new Request("http://h/"), { names: Object.keys(params), params }),
+    {
+      SCRIPT_FILENAME: new Uint8Array([0x2f, 0xff]),
+      SERVER_SOFTWARE: undefined,
+      NEVER_MADE: undefined,
+    },
+  );
+});
+
+for (
+  const host of [
+    "a b",
+    "a/b",
+    "a?b",
+    "a#b",
+    "user@a",
+    "a\\b",
+    "a:99999",
+    "a:b",
+    "[::1",
+    "é",
+  ]
+) {
+  Deno.test(`requestVariables() refuses a Host of ${host}`, () => {
+    const headers = { host };
+    const error = assertThrows(
+      () => of(new Request("http://h/", { headers })),
+      FastCgiError,
+      "is no host",
+    );
+    assertEquals([error.code, error.status], ["BAD_REQUEST", 400]);
+  });
+}
+
+Deno.test("requestVariables() takes any host for a Host, and none", () => {
+  for (const host of ["h", "h:", "h:80", "[::1]:8080", "127.0.0.1", "a_b.c."]) {
+    const headers = { host };
+    assertEquals(
+      of(new Request("http://h/", { headers }), { names: ["HTTP_HOST"] }),
+      { HTTP_HOST: host },
+    );
+  }
+  const headers = { host: "" };
+  assertEquals(
+    of(new Request("http://h/", { headers }), { names: ["HTTP_HOST"] }),
+    { HTTP_HOST: "" },
   );
 });

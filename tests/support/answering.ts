@@ -38,3 +38,8 @@ export function answering(kept: boolean[] = []): Scripted {
 export function settle(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 50));
 }
+
+/** Lets the other side of a socket run. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}

@@ -17,6 +17,12 @@ import {
 import type { TcpListenOptions } from "../server/listen_options.ts";
 import type { FastCGIServer } from "../server/server.ts";
 import { serveOn } from "../server/server.ts";
+import { ClientWatch } from "./client_watch.ts";
+import {
+  frontParams,
+  notImplemented,
+  stripServerHeaders,
+} from "./front_request.ts";
 
 /**
  * How long requests in flight keep the application listening once a stop has
@@ -34,6 +40,7 @@ const FORCED_DRAIN_MS = 500;
 export class HttpFront {
   readonly #client: FastCGIClient;
   readonly #http: Deno.HttpServer<Deno.NetAddr>;
+  readonly #watch = new ClientWatch();
   #shutdown: Promise<void> | null = null;
   /** The application's end. It stops with the application. */
   readonly server: FastCGIServer;
@@ -49,7 +56,14 @@ export class HttpFront {
     const where = formatAddress(address);
     requirePermissions(permissionsToListen(address));
     const pipe = new PipeListener();
-    this.#client = new FastCGIClient(pipe);
+    // Inside the process a connection costs little, and holds nothing of the
+    // server's; how long an answer may take, the application knows.
+    this.#client = new FastCGIClient(pipe, {
+      maxIdleConnections: 64,
+      multiplex: false,
+      readTimeoutMs: Infinity,
+      writeTimeoutMs: Infinity,
+    });
     try {
       this.#http = Deno.serve(
         {
@@ -62,7 +76,7 @@ export class HttpFront {
             return new Response(null, { status: 502 });
           },
         },
-        (request, info) => this.#answer(request, info.remoteAddr),
+        (request, info) => this.#answer(request, info),
       );
     } catch (error) {
       throw startError(error, where);
@@ -102,37 +116,68 @@ export class HttpFront {
     this.#http.unref();
   }
 
-  async #answer(request: Request, remote: Deno.NetAddr): Promise<Response> {
+  async #answer(
+    request: Request,
+    info: Deno.ServeHandlerInfo<Deno.NetAddr>,
+  ): Promise<Response> {
+    const refusal = notImplemented(request);
+    if (refusal !== null) return faultPage(501, refusal);
+    const gone = new AbortController();
+    const unwatch = this.#watch.watch(request, info, gone);
     try {
-      // Without the request's signal: to touch it makes the runtime print a
-      // warning, for it fires after success too. A client that goes away is
-      // seen once its response has begun, for that is cancelled.
-      return await this.#client.fetch(request, {
-        REMOTE_ADDR: remote.hostname,
-        REMOTE_PORT: String(remote.port),
-      }, { signal: null });
+      const params = frontParams(request, info.remoteAddr, this.#http.addr);
+      const { signal } = gone;
+      const response = await this.#client.fetch(request, params, { signal });
+      const handOver = stripServerHeaders(response);
+      if (handOver !== null) {
+        console.error(
+          `smisk: ${request.method} ${request.url} was answered with ${handOver}, which hands a file to a web server: --http sends none`,
+        );
+      }
+      return response;
     } catch (error) {
+      // Nobody is left to be answered.
+      if (gone.signal.aborted) return new Response(null, { status: 502 });
+      const isKnown = error instanceof FastCgiError;
+      // Also where its body does not come as announced, or not to its end.
+      const isItsFault = isKnown
+        ? error.code === "BAD_REQUEST"
+        : request.body !== null;
+      if (isItsFault) {
+        return faultPage(400, "The request could not be understood.");
+      }
       console.error(
         `smisk: Cannot answer ${request.method} ${request.url}: ${
           messageOf(error)
         }`,
       );
-      const isOverloaded = error instanceof FastCgiError &&
-        error.code === "OVERLOADED";
-      const status = isOverloaded ? 503 : 502;
-      return new Response(
-        htmlPage({
-          status,
-          title: reasonPhrase(status),
-          message: "The application did not answer. Its log says more.",
-          reference: "",
-          time: new Date(),
-          traceback: [],
-        }),
-        { status, headers: { "content-type": "text/html; charset=utf-8" } },
+      return faultPage(
+        isKnown && error.status > 502 ? error.status : 502,
+        "The application did not answer. Its log says more.",
       );
+    } finally {
+      unwatch();
     }
   }
+}
+
+function faultPage(status: number, message: string): Response {
+  const page = htmlPage({
+    status,
+    title: reasonPhrase(status),
+    message,
+    reference: "",
+    time: new Date(),
+    traceback: [],
+  });
+  return new Response(page, {
+    status,
+    headers: {
+      "cache-control": "no-store",
+      "content-type": "text/html; charset=utf-8",
+      "x-content-type-options": "nosniff",
+    },
+  });
 }
 
 function messageOf(error: unknown): string {

@@ -9,48 +9,11 @@ import {
 } from "@std/assert";
 import { HttpFront } from "../../src/command/http_front.ts";
 import { StartError } from "../../src/errors.ts";
-import { latin1 } from "../support/ask.ts";
 import { within } from "../support/peer.ts";
 import { Program } from "../support/program.ts";
 import { gate, Running } from "../support/running.ts";
-import type { RunningOptions, Service } from "../support/running.ts";
+import { Fronted } from "./fronted.ts";
 import { HELLO, PROGRAM } from "./programs.ts";
-
-/** An application with an HTTP front on a free port. */
-class Fronted implements AsyncDisposable {
-  readonly running: Running;
-  readonly front: HttpFront;
-
-  constructor(service: Service, options: RunningOptions = {}) {
-    this.running = new Running(service, options);
-    this.front = new HttpFront(this.running.app, {
-      hostname: "127.0.0.1",
-      port: 0,
-    });
-  }
-
-  fetch(path: string, init?: RequestInit): Promise<Response> {
-    return within(fetch(new URL(path, this.front.url), init), "a response");
-  }
-
-  /** Sends bytes on a connection of its own, and gives all that comes. */
-  async raw(text: string): Promise<string> {
-    using conn = await Deno.connect({
-      hostname: "127.0.0.1",
-      port: Number(new URL(this.front.url).port),
-    });
-    await conn.write(latin1(text));
-    const answer = new Response(conn.readable).bytes();
-    const got = await within(answer, "the answer");
-    return Array.from(got, (byte) => String.fromCharCode(byte)).join("");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.front.server.abort();
-    await within(this.front.close(false), "the front to close");
-    await this.running[Symbol.asyncDispose]();
-  }
-}
 
 Deno.test("HttpFront hands a request to the application, and its response back", async () => {
   await using app = new Fronted((request, response) => {

@@ -186,23 +186,25 @@ Deno.test("FastCGIClient fails a body after readTimeoutMs without a byte, and gi
     await peer.send(record(STDOUT, 1, `${HEAD}begun`));
     await peer.toEnd();
   });
-  await using client = new FastCGIClient(server.address, { readTimeoutMs: 50 });
+  await using client = new FastCGIClient(server.address, {
+    readTimeoutMs: 500,
+  });
   const reader = (await client.fetch(get())).body!
     .pipeThrough(new TextDecoderStream()).getReader();
   assertEquals((await reader.read()).value, "begun");
-  assertEquals(await limitOf(reader.read()), ["READ_TIMEOUT", 504, 50]);
+  assertEquals(await limitOf(reader.read()), ["READ_TIMEOUT", 504, 500]);
 });
 
 Deno.test("FastCGIClient counts each byte of an answer or of errors for readTimeoutMs anew", async () => {
-  const wait = () => new Promise((resolve) => setTimeout(resolve, 60));
+  const wait = () => new Promise((resolve) => setTimeout(resolve, 100));
   await using server = new Scripted(async (peer) => {
     await readRequest(peer);
-    for (let i = 0; i < 6; i++) {
+    for (let i = 0; i < 9; i++) {
       await wait();
       await peer.send(record(STDERR, 1, "x"));
     }
     await peer.send(record(STDOUT, 1, HEAD));
-    for (let i = 0; i < 6; i++) {
+    for (let i = 0; i < 9; i++) {
       await wait();
       await peer.send(record(STDOUT, 1, "x"));
     }
@@ -210,18 +212,20 @@ Deno.test("FastCGIClient counts each byte of an answer or of errors for readTime
     await peer.toEnd();
   });
   await using client = new FastCGIClient(server.address, {
-    readTimeoutMs: 600,
+    readTimeoutMs: 1500,
     onStderr() {},
   });
-  assertEquals(await text(client), "xxxxxx");
+  assertEquals(await text(client), "xxxxxxxxx");
 });
 
 Deno.test("FastCGIClient does not count for readTimeoutMs while the request's body is on its way", async () => {
   await using server = answering();
-  await using client = new FastCGIClient(server.address, { readTimeoutMs: 40 });
+  await using client = new FastCGIClient(server.address, {
+    readTimeoutMs: 500,
+  });
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      await new Promise((resolve) => setTimeout(resolve, 120));
+      await new Promise((resolve) => setTimeout(resolve, 800));
       controller.enqueue(new Uint8Array(10));
       controller.close();
     },
@@ -239,10 +243,10 @@ Deno.test("FastCGIClient does not count for readTimeoutMs while its reader has e
     await peer.toEnd();
   });
   await using client = new FastCGIClient(server.address, {
-    readTimeoutMs: 100,
+    readTimeoutMs: 1000,
   });
   const got = await client.fetch(get());
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await new Promise((resolve) => setTimeout(resolve, 1500));
   assertEquals((await got.bytes()).length, 20 * chunk.length);
 });
 
@@ -273,7 +277,9 @@ Deno.test("FastCGIClient closes a connection that was kept for idleTimeoutMs", a
     await peer.toEnd();
     ended.resolve();
   });
-  await using client = new FastCGIClient(server.address, { idleTimeoutMs: 40 });
+  await using client = new FastCGIClient(server.address, {
+    idleTimeoutMs: 200,
+  });
   assertEquals(await text(client), "hello");
   assertEquals(client.stats().idle, 1);
   await within(ended.promise, "the connection to be closed");

@@ -277,23 +277,28 @@ Deno.test("FastCGIClient repeats the idempotent requests of a shared connection 
 
 Deno.test("FastCGIClient puts no request behind a response that nobody reads", async () => {
   const chunk = new Uint8Array(64 * 1024);
-  const told = gate<unknown>();
+  const stalled = gate();
+  const told = gate();
   await using app = served(async (request, response) => {
-    if (request.url.pathname === "/long") {
-      request.signal.onabort = () => told.resolve(request.signal.reason);
-      for (let i = 0; i < 4096 && request.isActive; i++) {
-        await response.write(chunk);
-      }
-    } else await response.write("short");
+    if (request.url.pathname !== "/long") {
+      response.write("short");
+      return;
+    }
+    request.signal.onabort = () => told.resolve();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    for (let i = 0; i < 4096 && request.isActive; i++) {
+      clearTimeout(timer);
+      timer = setTimeout(stalled.resolve, 200);
+      await response.write(chunk);
+    }
+    clearTimeout(timer);
   });
   await app.client.values();
   const long = await app.fetch("/long");
-  // It fills up as long as it is alone, and nobody is held back.
-  await settle();
+  // As long as it is alone it may wait, and nobody is held back.
+  await within(stalled.promise, "the service to be held up");
   const short = await within(app.fetch("/short"), "another answer");
-  assertEquals(await short.text(), "short");
-  // Not on the connection that was blocked.
-  assertEquals(app.connections(), 2);
+  assertEquals([await short.text(), app.connections()], ["short", 2]);
   await long.body!.cancel();
   await within(told.promise, "the service to be told");
 });

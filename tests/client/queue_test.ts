@@ -15,9 +15,12 @@ import { response } from "../support/wire.ts";
 function holding(): {
   server: Scripted;
   paths: string[];
-  answer(path: string): Promise<void>;
+  answer(path: string): void;
+  /** Waits until so many requests have come. */
+  came(count: number): Promise<void>;
 } {
   const paths: string[] = [];
+  let changed = gate();
   const gates = new Map<string, PromiseWithResolvers<void>>();
   const of = (path: string) => {
     if (!gates.has(path)) gates.set(path, gate());
@@ -29,6 +32,8 @@ function holding(): {
         const { params } = await readRequest(peer);
         const path = params.PATH_INFO!;
         paths.push(path);
+        changed.resolve();
+        changed = gate();
         await of(path).promise;
         await peer.send(response(`A: b\r\n\r\n${path}`));
       }
@@ -39,9 +44,11 @@ function holding(): {
   return {
     server,
     paths,
-    answer(path) {
-      of(path).resolve();
-      return settle();
+    answer: (path) => of(path).resolve(),
+    async came(count) {
+      while (paths.length < count) {
+        await within(changed.promise, `request ${count} to come`);
+      }
     },
   };
 }
@@ -50,7 +57,7 @@ const at = (path: string, init?: RequestInit) =>
   new Request(`http://test${path}`, init);
 
 Deno.test("FastCGIClient opens no more than maxConnections, and serves those who wait in order", async () => {
-  const { server, paths, answer } = holding();
+  const { server, paths, answer, came } = holding();
   await using _ = server;
   await using client = new FastCGIClient(server.address, {
     maxConnections: 2,
@@ -58,19 +65,20 @@ Deno.test("FastCGIClient opens no more than maxConnections, and serves those who
   });
   const all = ["/a", "/b", "/c", "/d", "/e"];
   const asked = all.map((path) => text(client, at(path)));
-  await settle();
+  await came(2);
   assertEquals(client.stats(), {
     connections: 2,
     idle: 0,
     waiting: 3,
     requests: 2,
   });
-  assertEquals(paths, ["/a", "/b"]);
-  await answer("/b");
-  assertEquals(paths, ["/a", "/b", "/c"]);
-  await answer("/a");
-  assertEquals(paths, ["/a", "/b", "/c", "/d"]);
-  for (const path of ["/c", "/d", "/e"]) await answer(path);
+  assertEquals(paths.toSorted(), ["/a", "/b"]);
+  answer("/b");
+  await came(3);
+  answer("/a");
+  await came(4);
+  assertEquals(paths.slice(2), ["/c", "/d"]);
+  for (const path of ["/c", "/d", "/e"]) answer(path);
   assertEquals(await Promise.all(asked), all);
   assertEquals(server.connections, 2);
 });
@@ -117,16 +125,16 @@ Deno.test("FastCGIClient.fetch() fails after queueTimeoutMs without a connection
     ["QUEUE_TIMEOUT", 503, 40],
   );
   assertEquals(client.stats().waiting, 0);
-  await answer("/a");
+  answer("/a");
   assertEquals(await first, "/a");
 });
 
 Deno.test("FastCGIClient.fetch() gives the wait for a connection up where its signal fires, and lets the next have it", async () => {
-  const { server, paths, answer } = holding();
+  const { server, paths, answer, came } = holding();
   await using _ = server;
   await using client = new FastCGIClient(server.address, { maxConnections: 1 });
   const first = text(client, at("/a"));
-  await settle();
+  await came(1);
   const controller = new AbortController();
   const { signal } = controller;
   const reason = new Error("on purpose");
@@ -134,23 +142,23 @@ Deno.test("FastCGIClient.fetch() gives the wait for a connection up where its si
   const third = text(client, at("/c"));
   controller.abort(reason);
   assertEquals(await second, reason);
-  await answer("/a");
-  await answer("/c");
+  answer("/a");
+  answer("/c");
   assertEquals([await first, await third], ["/a", "/c"]);
   assertEquals(paths, ["/a", "/c"]);
 });
 
 Deno.test("FastCGIClient.close() refuses those who wait", async () => {
-  const { server, answer } = holding();
+  const { server, answer, came } = holding();
   await using _ = server;
   const client = new FastCGIClient(server.address, { maxConnections: 1 });
   const asked = ["/a", "/b"].map((path) =>
     assertRejects(() => client.fetch(at(path)), ClosedError)
   );
-  await settle();
+  await came(1);
   client.close();
   await within(Promise.all(asked), "both to fail");
-  await answer("/a");
+  answer("/a");
 });
 
 /**

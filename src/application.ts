@@ -171,7 +171,7 @@ export class Application {
 
   #transaction(name: string): Transaction {
     const transaction = this.#scope?.current ?? null;
-    if (transaction !== null) return transaction;
+    if (transaction !== null && !transaction.isOver) return transaction;
     throw new TypeError(
       `Cannot use this.${name} outside of a request: it is there while service() runs`,
     );

@@ -30,11 +30,34 @@ import type { Limits } from "./options.ts";
 const CLEANING_TIMEOUT_MS = 5_000;
 
 /** One request being served. */
-export interface Transaction {
+export class Transaction {
   /** What is asked. */
-  readonly request: ServiceRequest;
+  request: ServiceRequest;
   /** What is answered. */
-  readonly response: ServiceResponse;
+  response: ServiceResponse;
+  /** Whether it has been answered, and holds neither any more. */
+  isOver = false;
+
+  /**
+   * Begins it.
+   *
+   * @param request What is asked.
+   * @param response What is answered.
+   */
+  constructor(request: ServiceRequest, response: ServiceResponse) {
+    this.request = request;
+    this.response = response;
+  }
+
+  /**
+   * Ends it. The runtime keeps what an AsyncLocalStorage was run with past the
+   * next collections: all that a request is made of would grow old with it,
+   * which takes longer than to serve one.
+   */
+  end(): void {
+    this.isOver = true;
+    this.request = this.response = null!;
+  }
 }
 
 /** The application, as seen from here. */
@@ -153,14 +176,14 @@ export class Serving {
    */
   readonly serve = (exchange: Exchange): void => {
     if (this.#app.charset !== this.#charset) this.#fit();
-    const transaction = {
-      request: new ServiceRequest(exchange, this.#parts.mount, this.#rules),
-      response: new ServiceResponse(
+    const transaction = new Transaction(
+      new ServiceRequest(exchange, this.#parts.mount, this.#rules),
+      new ServiceResponse(
         exchange,
         this.#defaults,
         exchange.role === Role.AUTHORIZER ? 403 : 200,
       ),
-    };
+    );
     let served: void | Promise<void>;
     try {
       served = this.#parts.scope.run(transaction, this.#service);
@@ -182,6 +205,7 @@ export class Serving {
     try {
       if (response.pending === null && exchange.hold === null) {
         response.finish();
+        transaction.end();
       } else this.#finishLater(exchange, transaction);
     } catch (error) {
       // What begins only now, a header that is too long, fails only now.

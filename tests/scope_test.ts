@@ -214,6 +214,29 @@ Deno.test("this.request outside is an error while an async request is in flight"
   await peer.answer();
 });
 
+Deno.test("this.request is an error in what goes on after the answer", async () => {
+  const isAnswered = gate();
+  const seen = gate<unknown>();
+  const app = new (class extends Application {
+    override async service() {
+      const { request } = this;
+      await null;
+      assertEquals(this.request, request);
+      isAnswered.promise.then(() => {
+        assertThrows(() => this.response, TypeError, "outside of a request");
+        return this.request;
+      }).catch(seen.resolve);
+      this.response.write("answered");
+    }
+  })();
+  await using server = app.listen(ANY);
+  using peer = await Peer.to(server);
+  assertEquals((await peer.ask(request())).text, "answered");
+  isAnswered.resolve();
+  const error = await within(seen.promise, "what goes on");
+  assertStringIncludes(`${error}`, "outside of a request");
+});
+
 Deno.test("this.request of one application is none of another's", async () => {
   const other = new Application();
   let thrown: unknown;

@@ -42,6 +42,18 @@ const PAGES: Readonly<Record<string, Page>> = {
     response.json(await digest(request.body));
   },
 
+  /** Tells what a form holds, whose files go where the query says. */
+  async form(request, response) {
+    const directory = request.query.get("directory")!;
+    const form = await request.form({ directory, maxUploadBytes: 60_000_000 });
+    const files = [];
+    for (const [field, file] of form.files) {
+      const { name, type } = file;
+      files.push({ field, name, type, ...await digest(file.stream()) });
+    }
+    response.json({ fields: [...form.fields], files });
+  },
+
   /** Gives a text back, for which it waits a moment. */
   async same(request, response) {
     const text = await request.text();

@@ -80,7 +80,7 @@ Deno.test("the README's error codes are those that the sources throw", () => {
 
 Deno.test("the README's examples are those of the folder", () => {
   const shown = blocks("ts").map((code) => code.trim());
-  for (const name of ["hello", "wsgi", "hono"]) {
+  for (const name of ["hello", "wsgi/app", "hono/app"]) {
     const code = read(`examples/${name}.ts`).replace(/^\/\/.*\n/gm, "").trim();
     assert(shown.includes(code), `examples/${name}.ts`);
   }

@@ -30,8 +30,8 @@ async function connect(program: Program): Promise<Peer> {
 
 const of = (REQUEST_URI: string) => request({ params: { REQUEST_URI } });
 
-Deno.test("examples/hono.ts serves with no permission but the network", async () => {
-  await using program = run("hono.ts", [], ["--bind", ANY_PORT]);
+Deno.test("examples/hono/app.ts serves with no permission but the network", async () => {
+  await using program = run("hono/app.ts", [], ["--bind", ANY_PORT]);
   using peer = await connect(program);
   assertEquals((await peer.ask(of("/hello/you"))).text, "Hello you!");
   assertMatch((await peer.ask(of("/"))).text, /Say hello/);
@@ -40,9 +40,9 @@ Deno.test("examples/hono.ts serves with no permission but the network", async ()
   assertEquals((await program.stop()).code, 0);
 });
 
-Deno.test("examples/fetch.ts serves with no permission but the network", async () => {
+Deno.test("examples/streaming/app.ts serves with no permission but the network", async () => {
   // For the test alone: otherwise it listens on port 9000.
-  await using program = run("fetch.ts", ["--allow-env=SMISK_BIND"], []);
+  await using program = run("streaming/app.ts", ["--allow-env=SMISK_BIND"], []);
   using peer = await connect(program);
   assertEquals(
     (await peer.ask(of("/page"))).text,

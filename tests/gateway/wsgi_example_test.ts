@@ -3,14 +3,14 @@ import { Peer } from "../support/peer.ts";
 import { Program } from "../support/program.ts";
 import { request } from "../support/wire.ts";
 
-Deno.test("examples/wsgi.ts serves with no permission but the network", async () => {
+Deno.test("examples/wsgi/app.ts serves with no permission but the network", async () => {
   await using program = new Program(Deno.execPath(), {
     args: [
       "run",
       "--quiet",
       "--no-prompt",
       "--allow-net",
-      new URL("../../examples/wsgi.ts", import.meta.url).pathname,
+      new URL("../../examples/wsgi/app.ts", import.meta.url).pathname,
       "--bind",
       "127.0.0.1:0",
     ],

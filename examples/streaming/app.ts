@@ -1,6 +1,6 @@
 // A web-standard handler, served as `Deno.serve` serves it. Start it with:
 //
-//   deno run --allow-net examples/fetch.ts
+//   deno run --allow-net examples/streaming/app.ts
 //
 // It listens for FastCGI on 127.0.0.1:9000.
 

@@ -1,6 +1,6 @@
 // An application of Hono, which knows nothing of what serves it. Start it with:
 //
-//   deno run --allow-net examples/hono.ts
+//   deno run --allow-net examples/hono/app.ts
 //
 // It listens for FastCGI on 127.0.0.1:9000. With `--http` after it, a browser
 // can see it on http://127.0.0.1:8080/ too.

@@ -1,6 +1,6 @@
 // A WSGI-style application (PEP 3333). Start it with:
 //
-//   deno run --allow-net examples/wsgi.ts
+//   deno run --allow-net examples/wsgi/app.ts
 //
 // It listens for FastCGI on 127.0.0.1:9000. With `--http` after it, a browser
 // can see it on http://127.0.0.1:8080/ too. While it is developed, wrap it:

@@ -48,7 +48,7 @@ const EMPTY = new Uint8Array(0);
 /** An encoded header block, which may be written any number of times. */
 export class HeaderBlock {
   #before: string;
-  readonly #after: string;
+  #after: string;
   readonly #status: number;
   readonly #statusText: string;
   #whole: Uint8Array = EMPTY;
@@ -110,6 +110,26 @@ export class HeaderBlock {
     }
     const block = new HeaderBlock(this.#status, this.#statusText, more);
     block.#before = this.#before + block.#before;
+    return block;
+  }
+
+  /**
+   * This block with the status at its beginning. lighttpd drops the headers of
+   * an Authorizer before it has read that they belong to a refusal; everywhere
+   * else the status comes last, which HAProxy needs.
+   *
+   * @returns Another block.
+   */
+  withStatusFirst(): HeaderBlock {
+    const block = new HeaderBlock(
+      this.#status,
+      this.#statusText,
+      this.contentLength < 0
+        ? []
+        : [["content-length", String(this.contentLength)]],
+    );
+    block.#before = block.#after.slice(0, -2) + this.#before;
+    block.#after = "\r\n";
     return block;
   }
 

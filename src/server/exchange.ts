@@ -5,6 +5,7 @@
 import { HeaderBlock } from "../cgi/header_block.ts";
 import { reasonPhrase } from "../cgi/status.ts";
 import { AbortedError } from "../errors.ts";
+import { Role } from "../protocol/constants.ts";
 import type { ProtocolStatus } from "../protocol/constants.ts";
 import type { Phase } from "../protocol/multiplexer.ts";
 import type { ResponseHold } from "./hold.ts";
@@ -176,8 +177,9 @@ export class Exchange extends RequestInput {
   begin(head: HeaderBlock, hasNoBody: boolean): void {
     if (!this.isOpen) return;
     const cookie = this.hold?.begin() ?? null;
+    const whole = cookie === null ? head : head.withCookie(cookie);
     this.output.begin(
-      cookie === null ? head : head.withCookie(cookie),
+      this.role === Role.AUTHORIZER ? whole.withStatusFirst() : whole,
       hasNoBody,
     );
   }

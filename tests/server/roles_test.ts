@@ -31,9 +31,25 @@ Deno.test("an Authorizer that decides nothing denies with 403, without FCGI_STDI
   await using host = new Running(() => {}, { watched: true });
   using peer = await host.connect();
   const answer = await peer.ask(authorize());
-  assertEquals(answer.lines.at(-1), "Status: 403 Forbidden");
+  assertEquals(answer.lines[0], "Status: 403 Forbidden");
   assertEquals([answer.appStatus, answer.protocolStatus], [0, 0]);
   assertEquals(host.writes.length, 1);
+});
+
+Deno.test("an Authorizer's status comes first: lighttpd drops what stands before it", async () => {
+  await using host = new Running((_, response) => {
+    response.status = 401;
+    response.headers.set("www-authenticate", 'Basic realm="x"');
+    response.write("no");
+  });
+  using peer = await host.connect();
+  const answer = await peer.ask(authorize());
+  assertEquals(answer.lines, [
+    "Status: 401 Unauthorized",
+    "Content-Type: text/html; charset=utf-8",
+    'WWW-Authenticate: Basic realm="x"',
+    "Content-Length: 2",
+  ]);
 });
 
 Deno.test("an Authorizer with a CONTENT_LENGTH does not wait for a body", async () => {

@@ -177,11 +177,9 @@ export class Exchange extends RequestInput {
   begin(head: HeaderBlock, hasNoBody: boolean): void {
     if (!this.isOpen) return;
     const cookie = this.hold?.begin() ?? null;
-    const whole = cookie === null ? head : head.withCookie(cookie);
-    this.output.begin(
-      this.role === Role.AUTHORIZER ? whole.withStatusFirst() : whole,
-      hasNoBody,
-    );
+    let whole = cookie === null ? head : head.withCookie(cookie);
+    if (this.role === Role.AUTHORIZER) whole = whole.withStatusFirst();
+    this.output.begin(whole, hasNoBody);
   }
 
   /**

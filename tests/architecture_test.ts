@@ -70,6 +70,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "api",
     "application",
   ],
+  testing: ["server", "client", "application"],
 };
 
 /** The parts that may name the runtime; all others run anywhere. */

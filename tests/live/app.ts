@@ -78,6 +78,12 @@ const PAGES: Readonly<Record<string, Page>> = {
     response.write("what some clients may not see");
   },
 
+  /** Answers with a header of so many bytes. */
+  long({ query }, response) {
+    response.headers.set("x-long", "x".repeat(Number(query.get("length"))));
+    response.write("long");
+  },
+
   unchanged(_, response) {
     response.status = 304;
     response.headers.set("etag", '"one"');
@@ -162,7 +168,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   },
 
   log(request, response) {
-    request.log("a line for the web server's log");
+    request.log(`a line for the web server's log ${request.url.search}`);
     response.write("logged");
   },
 

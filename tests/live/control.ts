@@ -62,12 +62,13 @@ export class Control implements Disposable {
   }
 
   /** The line of the next request that is served. */
-  async line(): Promise<Line> {
-    const conn = await within(
-      this.#listener.accept(),
-      "a request to be served",
-    );
-    const line = new Line(conn);
+  line(): Promise<Line> {
+    return within(this.hopedLine(), "a request to be served");
+  }
+
+  /** The same, of a request that may never be. */
+  async hopedLine(): Promise<Line> {
+    const line = new Line(await this.#listener.accept());
     this.#lines.push(line);
     return line;
   }

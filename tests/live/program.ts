@@ -12,19 +12,27 @@ export const PERMISSIONS = {
 } as const;
 
 const ROOT = new URL("../../", import.meta.url);
-const MAIN = "tests/live/app.ts";
 
-/** The command that runs the program under test. */
-export function appCommand(permissions: readonly string[]): string[] {
-  return denoRun(Deno.execPath(), new URL(MAIN, ROOT).pathname, permissions);
+/** A program of this folder, and how it runs. */
+export interface Run {
+  /** Its file. */
+  readonly file?: string;
+  readonly permissions?: readonly string[];
+  readonly args?: readonly string[];
+}
+
+/** The command that runs a program, by default the one under test. */
+export function appCommand(run: Run): string[] {
+  return denoRun(Deno.execPath(), ROOT.pathname, run);
 }
 
 function denoRun(
   deno: string,
-  main: string,
-  permissions: readonly string[],
+  root: string,
+  { file = "app.ts", permissions = [], args = [] }: Run,
 ): string[] {
-  return [deno, "run", "--no-prompt", ...permissions, main];
+  const main = `${root}tests/live/${file}`;
+  return [deno, "run", "--no-prompt", ...permissions, main, ...args];
 }
 
 /**
@@ -35,9 +43,9 @@ function denoRun(
 export async function startedCommand(
   { changesUser }: WebServer,
   folder: string,
+  run: Run = { permissions: PERMISSIONS.inherited },
 ): Promise<string[]> {
-  const permissions = PERMISSIONS.inherited;
-  if (!IS_ROOT || !changesUser) return appCommand(permissions);
+  if (!IS_ROOT || !changesUser) return appCommand(run);
   const deno = `${folder}/deno-program`;
   try {
     await Deno.link(Deno.execPath(), deno);
@@ -48,7 +56,7 @@ export async function startedCommand(
   for (const part of ["mod.ts", "src", "tests/live", "tests/support"]) {
     await copy(new URL(part, ROOT).pathname, `${folder}/app/${part}`);
   }
-  return denoRun(deno, `${folder}/app/${MAIN}`, permissions);
+  return denoRun(deno, `${folder}/app/`, run);
 }
 
 async function copy(from: string, to: string): Promise<void> {
@@ -67,9 +75,9 @@ async function copy(from: string, to: string): Promise<void> {
 /** Starts a program on an address, by default the one under test. */
 export async function startApp(
   address: string,
-  command: readonly string[] = appCommand(
-    address.startsWith("/") ? PERMISSIONS.unix : PERMISSIONS.tcp,
-  ),
+  command: readonly string[] = appCommand({
+    permissions: address.startsWith("/") ? PERMISSIONS.unix : PERMISSIONS.tcp,
+  }),
 ): Promise<Program> {
   const [name, ...args] = command;
   const mode = address.startsWith("/") ? ["--mode", "0666"] : [];

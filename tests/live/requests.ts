@@ -1,6 +1,7 @@
 // The requests that every web server is given, the same for all of them.
 
 import { bodiesArrive } from "./requests/bodies.ts";
+import { featuresAreTold } from "./requests/features.ts";
 import { failuresShow } from "./requests/failures.ts";
 import { headersArrive } from "./requests/headers.ts";
 import { responsesArrive } from "./requests/responses.ts";
@@ -16,4 +17,5 @@ export function answersRequests(live: () => Live): void {
   responsesArrive(live);
   failuresShow(live);
   secureRequestsArrive(live);
+  featuresAreTold(live);
 }

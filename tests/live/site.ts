@@ -162,7 +162,9 @@ export function startNginx(folder: string, socket: string): Promise<Site> {
 /** Starts lighttpd, which starts a program, by default the one under test. */
 export function startLighttpd(
   folder: string,
-  command: readonly string[] = appCommand(PERMISSIONS.inherited),
+  command: readonly string[] = appCommand({
+    permissions: PERMISSIONS.inherited,
+  }),
 ): Promise<Site> {
   return startServer(lighttpd, folder, { command });
 }
@@ -183,4 +185,21 @@ export async function get(
     fetch(urlOf(site, path), { redirect: "manual", ...init, signal }),
     `an answer to ${path}`,
   );
+}
+
+/** The same over HTTPS, with the whole answer. */
+export async function getSecurely(
+  { securePort }: Site,
+  path: string,
+  init: RequestInit = {},
+): Promise<Response> {
+  using client = Deno.createHttpClient({ caCerts: [await makeCertificate()] });
+  const url = `https://127.0.0.1:${securePort}${path}`;
+  const signal = AbortSignal.timeout(DEADLINE_MS);
+  const response = await within(
+    fetch(url, { ...init, client, signal }),
+    `an answer to ${url}`,
+  );
+  // Read before the client is closed.
+  return new Response(await response.bytes(), response);
 }

@@ -14,7 +14,12 @@ import { suiteWith } from "./suite.ts";
 async function asks(listen: string[], target: Target): Promise<void> {
   // With -n it becomes the program, once the socket listens.
   const spawned = new Program("spawn-fcgi", {
-    args: [...listen, "-n", "--", ...appCommand(PERMISSIONS.inherited)],
+    args: [
+      ...listen,
+      "-n",
+      "--",
+      ...appCommand({ permissions: PERMISSIONS.inherited }),
+    ],
   });
   try {
     await spawned.until(/./);

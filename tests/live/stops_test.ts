@@ -98,7 +98,7 @@ suiteWith([lighttpd], "A stop of the program started by lighttpd", () => {
   it("lets what is under way finish, and another one starts", async () => {
     await using folder = new Folder();
     await using site = await startServer(lighttpd, folder.path, {
-      command: appCommand(PERMISSIONS.inherited),
+      command: appCommand({ permissions: PERMISSIONS.inherited }),
     });
     const pid = await (await get(site, "/pid")).text();
     using held = await Held.begin(site, 8);

@@ -85,6 +85,20 @@ export class Program implements AsyncDisposable {
 
   /** Waits for a line, also one that was said before; gives the match. */
   async until(pattern: RegExp): Promise<RegExpExecArray> {
+    try {
+      return await within(
+        this.hopedLine(pattern),
+        `${this.#name} to say ${pattern}`,
+      );
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${this.said}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** The same, of a line that may never come. */
+  async hopedLine(pattern: RegExp): Promise<RegExpExecArray> {
     let watcher = () => {};
     const found = new Promise<RegExpExecArray>((resolve, reject) => {
       watcher = () => {
@@ -93,22 +107,14 @@ export class Program implements AsyncDisposable {
           if (match !== null) return resolve(match);
         }
         if (this.#isSilent) {
-          reject(
-            new Error(
-              `${this.#name} ended and never said ${pattern}:\n${this.said}`,
-            ),
-          );
+          reject(new Error(`${this.#name} ended and never said ${pattern}`));
         }
       };
       this.#watchers.add(watcher);
       watcher();
     });
     try {
-      return await within(found, `${this.#name} to say ${pattern}`);
-    } catch (error) {
-      throw new Error(`${(error as Error).message}\n${this.said}`, {
-        cause: error,
-      });
+      return await found;
     } finally {
       this.#watchers.delete(watcher);
     }

@@ -2,32 +2,15 @@
 
 import { assertEquals } from "@std/assert";
 import { it } from "@std/testing/bdd";
-import { DEADLINE_MS } from "../../support/peer.ts";
 import { digest } from "../content.ts";
-import { makeCertificate } from "../folder.ts";
 import type { Live } from "../live.ts";
-
-/** Asks over HTTPS. */
-export async function askSecurely(
-  { site }: Live,
-  path: string,
-  init: RequestInit = {},
-): Promise<Response> {
-  using client = Deno.createHttpClient({ caCerts: [await makeCertificate()] });
-  const response = await fetch(`https://127.0.0.1:${site.securePort}${path}`, {
-    ...init,
-    client,
-    signal: AbortSignal.timeout(DEADLINE_MS),
-  });
-  // Read before the client is closed.
-  return new Response(await response.bytes(), response);
-}
+import { getSecurely } from "../site.ts";
 
 /** Registers the tests. */
 export function secureRequestsArrive(live: () => Live): void {
   it("the URL says https", async () => {
     const { securePort } = live().site;
-    const response = await askSecurely(live(), "/inspect?a=b", {
+    const response = await getSecurely(live().site, "/inspect?a=b", {
       headers: { cookie: "a=1; b=2" },
     });
     const told = await response.json();
@@ -39,7 +22,7 @@ export function secureRequestsArrive(live: () => Live): void {
 
   it("bodies arrive over https, empty ones too", async () => {
     for (const body of ["", "x".repeat(300_000)]) {
-      const response = await askSecurely(live(), "/echo", {
+      const response = await getSecurely(live().site, "/echo", {
         method: "POST",
         body,
       });

@@ -25,7 +25,7 @@ listen:
       "fastcgi.connect: { port: /run/hello.sock, type: unix }":
         behind.command === undefined
           ? connecting(onlyAddress(behind))
-          : `fastcgi.spawn: ${await scriptOf(folder, behind.command)}`,
+          : `fastcgi.spawn: exec ${await scriptOf(folder, behind.command)}`,
     });
     await Deno.writeTextFile(
       `${folder}/h2o.conf`,

@@ -129,9 +129,9 @@ Deno.test("an Authorizer of WSGI-style allows and denies by its status", async (
     params: { HTTP_AUTHORIZATION: "secret" },
   });
   assertEquals(allowed.lines, [
+    "Status: 200 OK",
     "Variable-USER: alice",
     "Content-Length: 0",
-    "Status: 200 OK",
   ]);
   const denied = await ask(gateway, { role: 2 });
   assertEquals([denied.status, denied.text], [401, "denied"]);

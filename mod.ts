@@ -60,6 +60,7 @@ export type {
   WsgiInputStream,
   WsgiWrite,
 } from "./src/gateway/wsgi_types.ts";
+export type { HandOverOptions, SendFileOptions } from "./src/files/options.ts";
 export type { ApplicationOptions, LimitOptions } from "./src/options.ts";
 export type { ServiceRequest } from "./src/request.ts";
 export type { ServiceResponse } from "./src/response.ts";

@@ -8,11 +8,12 @@
 import type { CookieOptions } from "./cookies.ts";
 import {
   checkCharset,
+  resolveHandOver,
   resolveLimits,
   resolveMount,
   resolveSessionStore,
 } from "./options.ts";
-import type { ApplicationOptions, Limits } from "./options.ts";
+import type { ApplicationOptions, HandOver, Limits } from "./options.ts";
 import type { ServiceRequest } from "./request.ts";
 import type { ServiceResponse } from "./response.ts";
 import type { RequestScope } from "./scope.ts";
@@ -62,6 +63,7 @@ export class Application {
 
   readonly #limits: Limits;
   readonly #mount: string;
+  readonly #handOver: HandOver | null;
   readonly #allowedClients: AllowedClients | null;
   #scope: RequestScope<Transaction> | null = null;
   readonly #servers = new Set<FastCGIServer>();
@@ -105,6 +107,9 @@ export class Application {
   constructor(options: ApplicationOptions = {}) {
     this.#limits = resolveLimits(options);
     this.#mount = resolveMount(options.mount ?? "");
+    this.#handOver = options.handOver
+      ? resolveHandOver(options.handOver)
+      : null;
     this.#allowedClients = options.allowedClients?.length
       ? new AllowedClients(options.allowedClients)
       : null;
@@ -276,6 +281,7 @@ export class Application {
       scope: this.#scope,
       mount: this.#mount,
       limits: this.#limits,
+      handOver: this.#handOver,
       report,
     });
     await this.#scope.prepare();

@@ -2,6 +2,7 @@
 // that fills defaults in and refuses values.
 
 import type { CookieOptions } from "./cookies.ts";
+import type { HandOverOptions } from "./files/options.ts";
 import type { SessionStore, SessionStoreOptions } from "./sessions/store.ts";
 
 /** The limits and time-outs of an application, one set for all its requests. */
@@ -129,6 +130,13 @@ export interface ApplicationOptions extends LimitOptions {
    * @default {""}
    */
   mount?: string;
+  /**
+   * The directories whose files `response.sendFile()` leaves to the web server.
+   * All others it sends itself.
+   *
+   * @default {none}
+   */
+  handOver?: HandOverOptions;
   /**
    * The addresses that may connect over TCP: IPv4 and IPv6 addresses and
    * CIDR ranges. A connection from elsewhere is closed unanswered.
@@ -280,6 +288,70 @@ export function resolveMount(mount: string): string {
     );
   }
   return mount.replace(/\/+$/, "");
+}
+
+/** {@linkcode HandOverOptions}: of each server its directories and places. */
+export type HandOver = ReadonlyMap<
+  string,
+  readonly (readonly [
+    directory: string,
+    place: string,
+  ])[]
+>;
+
+/** What the places of each server begin with; null for none. */
+const PLACES: Readonly<
+  Record<keyof HandOverOptions, readonly string[] | null>
+> = {
+  nginx: ["/"],
+  lighttpd: null,
+  apache: null,
+  caddy: ["/"],
+  h2o: ["/", "http://"],
+};
+
+/**
+ * Checks where web servers may send files from.
+ *
+ * @param options What the user set.
+ * @returns Each server's directories; the place is empty where there is none.
+ * @throws {TypeError} Where a server is not known, or has no directories.
+ * @throws {RangeError} Where a place is none.
+ */
+export function resolveHandOver(options: HandOverOptions): HandOver {
+  const handOver = new Map<string, (readonly [string, string])[]>();
+  for (const [server, directories] of Object.entries(options)) {
+    const begins = PLACES[server as keyof HandOverOptions];
+    if (begins === undefined) {
+      throw new TypeError(
+        `Cannot hand files over to "${server}": it takes ${
+          Object.keys(PLACES).join(", ")
+        }`,
+      );
+    }
+    if (Array.isArray(directories) !== (begins === null)) {
+      throw new TypeError(
+        `Cannot hand files over to ${server} so: it takes ${
+          begins === null ? "an array of directories" : "a place per directory"
+        }`,
+      );
+    }
+    const places = begins === null
+      ? (directories as string[]).map((directory) => [directory, ""] as const)
+      : Object.entries(directories as Record<string, string>);
+    for (const [, place] of places) {
+      const isPlace = begins === null ||
+        /^[!-~]+$/.test(place) && begins.some((text) => place.startsWith(text));
+      if (isPlace) continue;
+      throw new RangeError(
+        `Cannot hand files over to ${server} at "${place}": it takes what begins with ${
+          begins.join(" or ")
+        }`,
+      );
+    }
+    handOver.set(server, places);
+  }
+  return handOver;
 }
 
 /** The encodings of the Encoding Standard of several bytes a character. */

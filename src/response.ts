@@ -1,10 +1,16 @@
 // ServiceResponse: what an application says in answer to one request.
 
 import { HeaderBlock } from "./cgi/header_block.ts";
-import { checkStatus, isNullBodyStatus } from "./cgi/status.ts";
-import type { EncodeText } from "./charset.ts";
+import {
+  checkRedirect,
+  checkStatus,
+  checkStatusText,
+  isNullBodyStatus,
+} from "./cgi/status.ts";
 import { writeCookie } from "./cookies.ts";
 import type { CookieOptions } from "./cookies.ts";
+import type { SendFileOptions } from "./files/options.ts";
+import { PendingWork } from "./pending_work.ts";
 import {
   dropBodyHeaders,
   failBegun,
@@ -12,17 +18,8 @@ import {
   prepareEvents,
   ResponseHeaders,
 } from "./response_headers.ts";
+import type { ResponseDefaults } from "./response_headers.ts";
 import type { Exchange } from "./server/exchange.ts";
-
-/** What all responses of an application share. */
-export interface ResponseDefaults {
-  /** The Content-Type of a response that sets none. */
-  readonly contentType: string;
-  /** The header block of a response that sets nothing. */
-  readonly head: HeaderBlock;
-  /** Encodes written strings; null for UTF-8. */
-  readonly encode: EncodeText | null;
-}
 
 /**
  * The response to one request. It begins with the first
@@ -50,8 +47,7 @@ export class ServiceResponse {
   #headers: ResponseHeaders | null = null;
   #hasBegun = false;
   #flushesEach = false;
-  #pending: Promise<void> | null = null;
-  #hasFailed = false;
+  #pending: PendingWork | null = null;
 
   /** @ignore */
   constructor(exchange: Exchange, defaults: ResponseDefaults, status: number) {
@@ -73,7 +69,7 @@ export class ServiceResponse {
   set status(status: number) {
     if (this.#hasBegun) failBegun("the status");
     checkStatus(status);
-    this.#forgive();
+    this.#pending?.forgive();
     this.#status = status;
   }
 
@@ -88,13 +84,7 @@ export class ServiceResponse {
   }
   set statusText(statusText: string) {
     if (this.#hasBegun) failBegun("the status text");
-    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(statusText)) {
-      throw new TypeError(
-        `Cannot set the status text to ${
-          JSON.stringify(statusText)
-        }: it may hold no control or wide characters`,
-      );
-    }
+    checkStatusText(statusText);
     this.#statusText = statusText.trim();
   }
 
@@ -152,7 +142,7 @@ export class ServiceResponse {
   }
 
   #begin(): void {
-    this.#forgive();
+    this.#pending?.forgive();
     const { contentType } = this.#defaults;
     const hasNoBody = isNullBodyStatus(this.#status);
     // What has no body has no type; of a 304 a cache would believe it.
@@ -276,6 +266,48 @@ export class ServiceResponse {
   }
 
   /**
+   * Answers with a file: with its media type and length, as a whole or in the
+   * ranges asked for, or with 304 where the client has it already (RFC 9110,
+   * sections 13 and 14). Headers set before it stay; another status than 200
+   * has the file sent whole. The response's end waits for it, awaited or not.
+   *
+   * Where the application's option `handOver` says so, the web server sends it.
+   *
+   * @param path Where it is; with the option `root`, where below that.
+   * @param options What else is said of it.
+   * @returns Settles when it is written.
+   * @throws {HttpError} (when awaited) 404 where there is no such file, or it
+   * leads out of the root; 403 where the system does not let it be read.
+   * @throws {FastCgiError} (when awaited) `PERMISSION_MISSING` where the runtime
+   * does not; `FILE_CHANGED` where the file changed while it was sent.
+   * @throws {AbortedError | ClosedError} (when awaited) once the request was
+   * given up.
+   * @throws {TypeError} After the response has begun, or while another file is
+   * being sent.
+   */
+  sendFile(path: string | URL, options: SendFileOptions = {}): Promise<void> {
+    if (this.#hasBegun || this.#pending?.isUnderWay) {
+      throw new TypeError(
+        "Cannot send a file after the response has begun: it is the whole of a response",
+      );
+    }
+    const work: Promise<void> = import("./file_answer.ts").then((
+      { answerWithFile },
+    ) =>
+      answerWithFile({
+        exchange: this.#exchange,
+        response: this,
+        defaults: this.#defaults,
+        path,
+        options,
+        isCurrent: () => this.pending === work,
+      })
+    );
+    this.waitFor(work);
+    return work;
+  }
+
+  /**
    * Redirects the client, with an empty body.
    *
    * @param url Where to: absolute, or relative to the request.
@@ -285,11 +317,7 @@ export class ServiceResponse {
    * the response has begun.
    */
   redirect(url: string | URL, status = 302): void {
-    if (![301, 302, 303, 307, 308].includes(status)) {
-      throw new RangeError(
-        `Cannot redirect with status ${status}: it takes 301, 302, 303, 307 or 308`,
-      );
-    }
+    checkRedirect(status);
     this.headers.set("location", locationOf(String(url)));
     this.status = status;
   }
@@ -321,37 +349,15 @@ export class ServiceResponse {
     this.setCookie(name, "", { ...options, expires: new Date(0), maxAge: 0 });
   }
 
-  /**
-   * Lets the end of the response wait for work, whose failure is the service's
-   * own: who does not await what this package does in the background must
-   * neither lose it nor crash the process with it.
-   *
-   * @param work What is to be waited for.
-   * @ignore
-   */
+  /** @ignore Lets the end of the response wait for work. */
   waitFor(work: Promise<void>): void {
-    this.#pending = work;
-    this.#hasFailed = false;
-    work.then(
-      () => {
-        if (this.#pending === work) this.#pending = null;
-      },
-      () => {
-        if (this.#pending === work) this.#hasFailed = true;
-      },
-    );
+    this.#pending ??= new PendingWork();
+    this.#pending.waitFor(work);
   }
 
   /** @ignore What the end of the response waits for. */
   get pending(): Promise<void> | null {
-    return this.#pending;
-  }
-
-  /** A service that goes on after a failure has caught it. */
-  #forgive(): void {
-    if (!this.#hasFailed) return;
-    this.#pending = null;
-    this.#hasFailed = false;
+    return this.#pending === null ? null : this.#pending.work;
   }
 
   /**
@@ -362,8 +368,7 @@ export class ServiceResponse {
    * @ignore
    */
   reset(keepsHeaders: boolean): boolean {
-    this.#pending = null;
-    this.#hasFailed = false;
+    this.#pending?.drop();
     const { output } = this.#exchange;
     if (output.isHeadSent) return false;
     const kept = keepsHeaders && !this.#hasBegun ? this.#headers : null;

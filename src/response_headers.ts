@@ -1,6 +1,22 @@
 // What goes into the header of a response: headers that are fixed once they have
 // left, those that a kind of body needs or that go with it, and addresses.
 
+import type { HeaderBlock } from "./cgi/header_block.ts";
+import type { EncodeText } from "./charset.ts";
+import type { HandOver } from "./options.ts";
+
+/** What all responses of an application share. */
+export interface ResponseDefaults {
+  /** The Content-Type of a response that sets none. */
+  readonly contentType: string;
+  /** The header block of a response that sets nothing. */
+  readonly head: HeaderBlock;
+  /** Encodes written strings; null for UTF-8. */
+  readonly encode: EncodeText | null;
+  /** Where web servers may send files from; null for nowhere. */
+  readonly handOver: HandOver | null;
+}
+
 /** Headers that refuse to change once they have left. */
 export class ResponseHeaders extends Headers {
   #areFixed = false;

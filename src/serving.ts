@@ -19,12 +19,12 @@ import { Role } from "./protocol/constants.ts";
 import { ServiceRequest } from "./request.ts";
 import type { RequestRules } from "./request.ts";
 import { ServiceResponse } from "./response.ts";
-import type { ResponseDefaults } from "./response.ts";
+import type { ResponseDefaults } from "./response_headers.ts";
 import { isPromise } from "./scope.ts";
 import type { RequestScope } from "./scope.ts";
 import type { Exchange } from "./server/exchange.ts";
 import type { SessionStore } from "./sessions/store.ts";
-import type { Limits } from "./options.ts";
+import type { HandOver, Limits } from "./options.ts";
 
 /** Milliseconds that a stop waits for files to be removed. */
 const CLEANING_TIMEOUT_MS = 5_000;
@@ -93,6 +93,8 @@ export interface ServingParts {
   readonly mount: string;
   /** The limits in force. */
   readonly limits: Limits;
+  /** Where web servers may send files from; null for nowhere. */
+  readonly handOver: HandOver | null;
   /** Writes a line to the server's own log. */
   report(message: string): void;
 }
@@ -166,6 +168,7 @@ export class Serving {
       contentType,
       head: new HeaderBlock(200, "", [["content-type", contentType]]),
       encode: textEncoderOf(charset),
+      handOver: this.#parts.handOver,
     };
   }
 

@@ -35,6 +35,7 @@ function plain(cell: string): string {
 
 const OPTIONS: [owner: string, heading: string, source: string][] = [
   ["Application", "Options", "src/options.ts"],
+  ["sendFile()", "Files", "src/files/options.ts"],
   ["FastCGIClient", "Client", "src/client/client_options.ts"],
 ];
 

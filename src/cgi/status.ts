@@ -98,3 +98,33 @@ export function checkStatus(status: number): void {
     );
   }
 }
+
+/**
+ * Checks the status of a redirect.
+ *
+ * @param status The status.
+ * @throws {RangeError} Where it is none that redirects.
+ */
+export function checkRedirect(status: number): void {
+  if (![301, 302, 303, 307, 308].includes(status)) {
+    throw new RangeError(
+      `Cannot redirect with status ${status}: it takes 301, 302, 303, 307 or 308`,
+    );
+  }
+}
+
+/**
+ * Checks a reason phrase.
+ *
+ * @param text The phrase.
+ * @throws {TypeError} Where it would break the line.
+ */
+export function checkStatusText(text: string): void {
+  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
+    throw new TypeError(
+      `Cannot set the status text to ${
+        JSON.stringify(text)
+      }: it may hold no control or wide characters`,
+    );
+  }
+}

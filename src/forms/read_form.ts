@@ -204,10 +204,7 @@ async function readUpload(
   const reading = readMultipart({ input, params, limits, rules, files });
   rules.awaitCleaning(exchange, cleanUp(exchange, files, reading));
   try {
-    const form = await reading;
-    // Complete, and too late.
-    if (exchange.isEnded) throw files.fault;
-    return form;
+    return await reading;
   } catch (error) {
     await files.remove();
     throw error;
@@ -221,9 +218,7 @@ async function cleanUp(
   reading: Promise<Form>,
 ): Promise<void> {
   await exchange.completed.catch(() => {});
-  files.end();
-  // Nobody is left to be told what is still being read.
-  exchange.input.fail(files.fault);
+  // Which fails, as the input does.
   await reading.catch(() => {});
   await files.remove();
 }

@@ -38,21 +38,12 @@ export class TemporaryFiles {
     this.#directory = directory;
   }
 
-  /** The request has ended: nothing can be done with the files any more. */
-  end(): void {
-    this.#isOver = true;
-  }
-
-  /** What an application is told that comes too late. */
-  get fault(): unknown {
-    return this.#exchange.abortReason ?? new TypeError(
+  /** Refuses what comes when the files are gone, or about to. */
+  check(): void {
+    if (!this.#isOver) return;
+    throw this.#exchange.abortReason ?? new TypeError(
       "Cannot use an uploaded file: its request has ended. Call move() before it does for what is to be kept",
     );
-  }
-
-  /** Refuses what comes too late. */
-  check(): void {
-    if (this.#isOver) throw this.fault;
   }
 
   /**

@@ -205,6 +205,7 @@ Deno.test("a stop of one server waits for no request of another", async () => {
   await within(uploads.read.promise, "the form");
   const other = uploads.running.app.listen({ hostname: "127.0.0.1", port: 0 });
   await within(other.shutdown(), "the other server to stop");
+  assertEquals(uploads.running.logged, []);
   going.resolve();
   assertEquals((await peer.answer()).status, 200);
 });

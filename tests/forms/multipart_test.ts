@@ -1,7 +1,7 @@
 // Multipart forms, as vectors: what each kind of part and of body comes to,
 // however it is cut.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { randomCuts } from "../support/deliver.ts";
 import { latin1 } from "../support/ask.ts";
 import { seeded, whole } from "../support/random.ts";
@@ -251,6 +251,19 @@ Deno.test("form() reads the same of a multipart form, wherever it is cut", async
     }
   }
   assertEquals(namesIn(folder.path), []);
+});
+
+Deno.test("form() reads many parts, each cut in its header", async () => {
+  await using folder = new Folder();
+  const content = "x".repeat(100_000);
+  const all = Array.from({ length: 15 }, (_, i) => `${i}`);
+  const body = parts(...all.map((name) => file("f", name, content)));
+  const length = parts(file("f", "0", content)).length - 7;
+  const cuts = all.map((_, i) => i * length + 20);
+  const form = await deliverForm(body, cuts, folder.path);
+  assert(typeof form !== "string", String(form));
+  const found = form.files.map(([, name, , { length }]) => `${name} ${length}`);
+  assertEquals(found, all.map((name) => `${name} 100000`));
 });
 
 Deno.test("form() finds a long boundary in what is made of pieces of it", async () => {

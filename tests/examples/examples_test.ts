@@ -24,7 +24,10 @@ function example(
       async fn() {
         const folder = new Folder();
         await using _ = folder;
-        const env = { STORE: `${folder.path}/store`, ...options.env };
+        const env = {
+          STORE: `${folder.path}/store`,
+          SESSIONS: `${folder.path}/sessions`,
+        };
         await using site = await startExample(name, server, {
           ...options,
           env,
@@ -109,6 +112,69 @@ example("key_value", async (url) => {
   const refused = await fetch(at, { method: "PATCH" }).then(drop);
   assertEquals(refused.status, 405);
   assertEquals(refused.headers.get("allow"), "GET, HEAD, PUT, DELETE");
+});
+
+example("input", async (url) => {
+  const form = new FormData();
+  form.set("text", "<b>é</b>");
+  form.append("files", new File(["x".repeat(100_000)], "../a&b.txt"));
+  const answer = await textOf(
+    fetch(`${url}/?q=%3Cq%3E`, { method: "POST", body: form }),
+  );
+  for (
+    const row of [
+      "<tr><th>method<td>POST",
+      "<tr><th>remoteAddr<td>127.0.0.1",
+      "<tr><th>q<td>&lt;q&gt;",
+      "<tr><th>text<td>&lt;b&gt;é&lt;/b&gt;",
+      "a&amp;b.txt, application/octet-stream, 100000 bytes",
+      "<tr><th>REQUEST_METHOD<td>POST",
+    ]
+  ) assertStringIncludes(answer, row);
+});
+
+example("sendfile", async (url) => {
+  const refused = await fetch(`${url}/secret.txt`).then(drop);
+  assertEquals(refused.status, 403);
+  const file = await fetch(`${url}/secret.txt?key=sesame`);
+  assertEquals(file.headers.get("content-type"), "text/plain; charset=utf-8");
+  assertEquals(await file.text(), "It is a secret.\n");
+  for (const path of ["/protected/secret.txt", "/%2e%2e/app.ts", "/none"]) {
+    const { status } = await fetch(`${url}${path}?key=sesame`).then(drop);
+    assertEquals(status, 404, path);
+  }
+  const part = await fetch(`${url}/secret.txt?key=sesame`, {
+    headers: { range: "bytes=0-1" },
+  });
+  assertEquals([part.status, await part.text()], [206, "It"]);
+}, { copies: ["files"] });
+
+example("sessions", async (url) => {
+  let cookie = "";
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const response = await fetch(url + path, {
+      redirect: "manual",
+      headers: { cookie },
+      ...init,
+    });
+    cookie = response.headers.get("set-cookie")?.split(";")[0] ?? cookie;
+    return response;
+  };
+  const hello = async () => await textOf(ask("/"));
+  assertEquals(await hello(), "Hello stranger, this is visit 1.\n");
+  assertEquals(await hello(), "Hello stranger, this is visit 2.\n");
+  const before = cookie;
+  const login = (name: string) =>
+    ask("/login", { method: "POST", body: new URLSearchParams({ name }) })
+      .then(drop);
+  assertEquals((await login("no such name")).status, 400);
+  assertEquals((await login("ada")).status, 303);
+  assertEquals(cookie === before, false);
+  assertEquals(await hello(), "Hello ada, this is visit 3.\n");
+  assertEquals((await ask("/login").then(drop)).status, 405);
+  const out = await ask("/logout", { method: "POST" }).then(drop);
+  assertEquals(out.status, 303);
+  assertEquals(await hello(), "Hello stranger, this is visit 1.\n");
 });
 
 /** A response without its body. */

@@ -33,6 +33,8 @@ interface Habits {
   write(rest: string): string | null;
   /** Whether it keeps ETag and Last-Modified. */
   readonly takesValidators: boolean;
+  /** Whether it sends what belongs to HEAD, and no file. */
+  readonly knowsHead: boolean;
 }
 
 const KEPT_BY_NGINX = new Set([
@@ -53,6 +55,7 @@ const HABITS: Readonly<Record<string, Habits>> = {
     keeps: (name) => KEPT_BY_NGINX.has(name),
     write: escapePath,
     takesValidators: false,
+    knowsHead: true,
   },
   lighttpd: {
     software: /^lighttpd\b/i,
@@ -60,6 +63,7 @@ const HABITS: Readonly<Record<string, Habits>> = {
     keeps: (name) => name !== "content-encoding",
     write: escapePath,
     takesValidators: true,
+    knowsHead: true,
   },
   apache: {
     software: /^apache\b/i,
@@ -70,6 +74,7 @@ const HABITS: Readonly<Record<string, Habits>> = {
       // deno-lint-ignore no-control-regex
       /[\x00-\x1f\x7f%]|\s$/.test(rest) ? null : bytesOf(rest),
     takesValidators: true,
+    knowsHead: true,
   },
   caddy: {
     software: /^caddy\b/i,
@@ -78,6 +83,7 @@ const HABITS: Readonly<Record<string, Habits>> = {
     // Its rewriting takes some of what escapes are made of for its own.
     write: (rest) => /^[\w.~/-]+$/.test(rest) ? rest : null,
     takesValidators: false,
+    knowsHead: true,
   },
   h2o: {
     software: /^h2o\b/i,
@@ -85,6 +91,8 @@ const HABITS: Readonly<Record<string, Habits>> = {
     keeps: () => false,
     write: escapePath,
     takesValidators: false,
+    // It asks itself with GET, and the file follows where nobody awaits it.
+    knowsHead: false,
   },
 };
 
@@ -101,6 +109,8 @@ function bytesOf(text: string): string {
 export interface HandOverFile {
   /** Its path. */
   readonly path: string;
+  /** Whether the method is HEAD. */
+  readonly isHead: boolean;
   /** The names of the headers that the response must have. */
   readonly headers: readonly string[];
   /** Whether the media type is what the server would say by itself. */
@@ -119,11 +129,12 @@ export interface HandOverFile {
 export async function handOverHeader(
   software: string,
   handOver: HandOver,
-  { path, headers, isTypeOwn }: HandOverFile,
+  { path, isHead, headers, isTypeOwn }: HandOverFile,
 ): Promise<HandOverHeader | null> {
   for (const [server, places] of handOver) {
     const habits = HABITS[server]!;
     if (!habits.software.test(software)) continue;
+    if (isHead && !habits.knowsHead) return null;
     for (const name of headers) {
       if (name === "content-type" && isTypeOwn) continue;
       if (!habits.keeps(name)) return null;

@@ -115,6 +115,7 @@ async function handOver(
     request.handOver,
     {
       path: file.path,
+      isHead: request.param("REQUEST_METHOD") === "HEAD",
       headers: names,
       isTypeOwn: headers.get("content-type") === mediaTypeOf(file.path),
     },

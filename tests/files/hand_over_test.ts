@@ -155,6 +155,16 @@ Deno.test("HEAD, ranges and conditions are left to the web server too", async ()
     const answer = await handedOver(SOFTWARE.nginx, path, question);
     assertEquals([answer.status, answer.header], [200, "/protected/a.txt"]);
   }
+  // H2O would send the file in answer to HEAD.
+  for (const server of SERVERS) {
+    const params = { REQUEST_METHOD: "HEAD" };
+    const { header, headers } = await handedOver(SOFTWARE[server], path, {
+      handOver,
+      params,
+    });
+    assertEquals(header === undefined, server === "h2o");
+    assertEquals(headers["content-length"], server === "h2o" ? "5" : "0");
+  }
 });
 
 Deno.test("files are handed over by their real path, from the innermost directory", async () => {

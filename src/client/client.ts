@@ -13,6 +13,7 @@ import type {
 } from "./client_options.ts";
 import { ErrorBytes, ErrorLines, printLine } from "./error_lines.ts";
 import { Conversations, isIdempotent } from "./conversations.ts";
+import { tooLong } from "./faults.ts";
 import { ConnectionPool } from "./pool.ts";
 import type { PoolStats } from "./pool.ts";
 import { RawReply, ResponseReply } from "./reply.ts";
@@ -149,8 +150,8 @@ export class FastCGIClient implements AsyncDisposable {
    * response, or the client is closed.
    * @throws {ProtocolError} `BAD_RESPONSE` where it breaks the protocol.
    * @throws {RefusedError} `OVERLOADED` or `UNKNOWN_ROLE` where it refuses.
-   * @throws {LimitError} `HEADER_TOO_LARGE`, `CONNECT_TIMEOUT`,
-   * `QUEUE_TIMEOUT`, `READ_TIMEOUT`, `WRITE_TIMEOUT`.
+   * @throws {LimitError} `HEADER_TOO_LARGE`, `BODY_TOO_LARGE`,
+   * `CONNECT_TIMEOUT`, `QUEUE_TIMEOUT`, `READ_TIMEOUT`, `WRITE_TIMEOUT`.
    * @throws {FastCgiError} `BAD_REQUEST` where the request's Host is no host.
    * What an abort gave as its reason, and what reading the request's body
    * throws, are passed on.
@@ -164,11 +165,13 @@ export class FastCGIClient implements AsyncDisposable {
       ? request.signal
       : options.signal;
     this.#conversations.check(signal);
-    const body = await RequestBody.of(
-      request,
-      options.bufferBytes ?? 0,
-      signal,
-    );
+    const { bufferBytes = 0, needsLength = false } = options;
+    const body = await RequestBody.of(request, bufferBytes, signal);
+    if (needsLength && body !== null && body.length < 0) {
+      const error = tooLong(bufferBytes);
+      body.cancel(error);
+      throw error;
+    }
     const onStderr = options.onStderr ??
       ((line: string) => this.#onStderr(line, request));
     const { maxHeaderBytes, maxResponseBytes, maxStderrBytes } = this.#limits;

@@ -87,6 +87,22 @@ export function wrongLength(announced: number, sent: string): TypeError {
 }
 
 /**
+ * The body of a request is of unknown length, and longer than may be held.
+ *
+ * @param bufferBytes What may be.
+ * @returns `BODY_TOO_LARGE`.
+ */
+export function tooLong(bufferBytes: number): LimitError {
+  return new LimitError(
+    "BODY_TOO_LARGE",
+    `The body of the request has no Content-Length, and is more than the ${bufferBytes} bytes of bufferBytes`,
+    bufferBytes,
+    bufferBytes + 1,
+    { status: 413 },
+  );
+}
+
+/**
  * The request came to its end without the header of a response.
  *
  * @param appStatus The application status.

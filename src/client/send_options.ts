@@ -30,12 +30,19 @@ export interface FastCGIFetchOptions {
   /**
    * Bytes of a body of unknown length that are waited for and held, so that
    * CONTENT_LENGTH can tell its length: PHP takes a body without one for none.
-   * A longer one is sent without. The bodies of strings, bytes, forms and blobs
+   * A longer one is sent without, unless `needsLength`. The bodies of strings, bytes, forms and blobs
    * need none of it.
    *
    * @default {0}
    */
   bufferBytes?: number;
+  /**
+   * Whether a longer one is refused, with `BODY_TOO_LARGE`, rather than sent
+   * without CONTENT_LENGTH.
+   *
+   * @default {false}
+   */
+  needsLength?: boolean;
   /**
    * Takes each line of the error stream of this request, in place of the
    * client's own `onStderr`.

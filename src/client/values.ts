@@ -2,10 +2,14 @@
 // (FastCGI 1.0, section 4.1).
 
 import type { FastCgiError } from "../errors.ts";
-import { RecordType } from "../protocol/constants.ts";
+import { HEADER_LENGTH, RecordType } from "../protocol/constants.ts";
 import { OutputBuffer } from "../protocol/encoder.ts";
 import { decodePairs, decodeUtf8, encodePairs } from "../protocol/pairs.ts";
 import { badResponse, closedEarly, timedOut } from "./faults.ts";
+
+/** Where a record's header tells the length of its padding (section 3.3). */
+const PADDING_LENGTH_AT = 6;
+const PADDING = new Uint8Array(8);
 
 /** The variables of a server, by name. */
 export type Values = Readonly<Record<string, string>>;
@@ -34,9 +38,13 @@ export class ValuesQuestion {
     const pairs = encodePairs(
       this.#names.map((name): [string, string] => [name, ""]),
     );
-    const out = new OutputBuffer(pairs.length + 8);
+    const out = new OutputBuffer(2 * HEADER_LENGTH + pairs.length);
     out.management(RecordType.GET_VALUES, pairs);
-    return out.bytes.subarray(0, out.length);
+    // libfcgi reads on after the last byte of the pairs before it answers, and
+    // would wait for the next record: padding is enough for it.
+    out.bytes[PADDING_LENGTH_AT] = PADDING.length;
+    out.raw(PADDING);
+    return out.from(0);
   }
 
   /**

@@ -2,6 +2,7 @@
 // can tell its length.
 
 import { assertEquals, assertRejects } from "@std/assert";
+import { LimitError } from "../../src/errors.ts";
 import { get } from "../support/answering.ts";
 import { served } from "../support/clients.ts";
 import { within } from "../support/peer.ts";
@@ -50,6 +51,28 @@ for (const [lengths, bufferBytes, told] of ROWS) {
     );
   });
 }
+
+Deno.test("FastCGIClient.fetch() refuses a body of unknown length that is longer than it may hold, where it needs its length", async () => {
+  await using app = served(echo);
+  const ask = (body: BodyInit, headers = {}) =>
+    app.client.fetch(get({ method: "POST", body, headers }), {}, {
+      bufferBytes: 10,
+      needsLength: true,
+    });
+  const error = await assertRejects(() => ask(slowly(5, 6)), LimitError);
+  assertEquals(
+    [error.code, error.status, error.limit],
+    ["BODY_TOO_LARGE", 413, 10],
+  );
+  assertEquals(app.connections(), 0);
+  for (
+    const [body, length] of [[slowly(5, 5), 10], ["x".repeat(99), 99]] as const
+  ) {
+    assertEquals(await (await ask(body)).text(), String(length));
+  }
+  const announced = await ask(slowly(50), { "content-length": "50" });
+  assertEquals(await announced.text(), "50");
+});
 
 Deno.test("FastCGIClient.fetch() gives the wait for a body up where its signal fires, and cancels it", async () => {
   await using app = served(echo);

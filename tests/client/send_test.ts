@@ -229,6 +229,29 @@ Deno.test("FastCGIClient.values() gives what an application says of itself, and 
   assertEquals(app.connections(), 1);
 });
 
+Deno.test("FastCGIClient.values() asks in one padded record", async () => {
+  const heard = gate<Uint8Array>();
+  await using server = new Scripted(async (peer) => {
+    const buffer = new Uint8Array(4096);
+    const length = await peer.conn.read(buffer);
+    heard.resolve(buffer.slice(0, length!));
+    await peer.send(RESULT);
+    await peer.toEnd();
+  });
+  await using client = new FastCGIClient(server.address);
+  await client.values();
+  // libfcgi does not answer before it has a byte beyond the pairs.
+  assertEquals(
+    await heard.promise,
+    record(
+      GET_VALUES,
+      0,
+      pairs({ FCGI_MAX_CONNS: "", FCGI_MAX_REQS: "", FCGI_MPXS_CONNS: "" }),
+      8,
+    ).map((byte) => byte === 0xaa ? 0 : byte),
+  );
+});
+
 const RESULT = record(
   GET_VALUES_RESULT,
   0,

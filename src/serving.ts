@@ -287,7 +287,8 @@ export class Serving {
   ): void {
     const status = statusOf(error);
     let reference = "";
-    if (status >= 500 && !isGone(error)) {
+    // What breaks off without a word of why is a riddle, whatever the status.
+    if ((status >= 500 || response.hasBegun) && !isGone(error)) {
       reference = newReference();
       const lines = `[${reference}] ${describeError(error)}`.split("\n");
       for (const line of lines) request.log(line);

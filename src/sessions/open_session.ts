@@ -1,11 +1,13 @@
-// OpenSession: a session as one request has it: what it held when it was read,
-// and what the request has changed since.
+// OpenSession: a session as one request has it, and what the request does to it
+// in the store, one thing after the other.
 
 import { FastCgiError } from "../errors.ts";
 import { toJson } from "./json.ts";
 import type { Session } from "./session.ts";
-import { entryBytes, newSessionId, sessionBytes, tooLarge } from "./store.ts";
-import type { SessionChange, SessionData, SessionStore } from "./store.ts";
+import { SessionValues } from "./session_values.ts";
+import type { Changes } from "./session_values.ts";
+import { newSessionId } from "./store.ts";
+import type { SessionData, SessionStore, SessionWriteResult } from "./store.ts";
 import { WatchedPromise } from "./watched_promise.ts";
 
 /** The request, as its session sees it. */
@@ -21,7 +23,7 @@ export interface SessionRequest {
 /** How often an update begins anew: each time another one has come through. */
 const MOST_ATTEMPTS = 1000;
 
-const NO_CHANGES: ReadonlyMap<string, SessionChange> = new Map();
+const NO_CHANGES: Changes = new Map();
 
 /** A session of one request. */
 export class OpenSession implements Session {
@@ -34,13 +36,7 @@ export class OpenSession implements Session {
   #isPromised = false;
   /** Whether the request failed, and has no use of it. */
   #isDiscarded = false;
-  /** As it was read, with what was stored since. */
-  readonly #data: Map<string, string>;
-  #changes = new Map<string, SessionChange>();
-  /** The values that were got, as they are in the store for all we know. */
-  readonly #seen = new Map<string, string | null>();
-  /** What it holds with its changes, in bytes. */
-  #bytes: number;
+  readonly #values: SessionValues;
   /** What is done in the store, one after the other. */
   #doing: Promise<unknown> = Promise.resolve();
   #inLine = 0;
@@ -62,8 +58,7 @@ export class OpenSession implements Session {
     this.#request = request;
     this.#id = id ?? newSessionId();
     this.#storedId = id;
-    this.#data = new Map(data);
-    this.#bytes = sessionBytes(data);
+    this.#values = new SessionValues(data, request.store.maxBytes);
   }
 
   get id(): string {
@@ -74,11 +69,7 @@ export class OpenSession implements Session {
 
   get<T = unknown>(key: string): T | undefined {
     if (this.isDestroyed) throw destroyed("get a value of");
-    const change = this.#changes.get(key);
-    if (change !== undefined) return parse<T>(change.value);
-    const text = this.#data.get(key) ?? null;
-    if (!this.#seen.has(key)) this.#seen.set(key, text);
-    return parse<T>(text);
+    return parse<T>(this.#values.get(key));
   }
 
   set(key: string, value: unknown): void {
@@ -88,48 +79,40 @@ export class OpenSession implements Session {
         `Cannot set ${JSON.stringify(key)} to undefined: delete() removes it`,
       );
     }
-    this.#put(key, toJson(value, key));
+    this.#values.put(key, toJson(value, key));
   }
 
   delete(key: string): void {
     this.#checkChange(key);
-    this.#put(key, null);
-  }
-
-  #put(key: string, value: string | null): void {
-    const stored = this.#data.get(key) ?? null;
-    const change = this.#changes.get(key);
-    const before = change === undefined ? stored : change.value;
-    const bytes = this.#bytes - bytesOf(key, before) + bytesOf(key, value);
-    const { maxBytes } = this.#request.store;
-    if (value !== null && bytes > maxBytes) throw tooLarge(maxBytes, bytes);
-    this.#bytes = bytes;
-    const expected = this.#seen.get(key);
-    if (value === stored) this.#changes.delete(key);
-    else if (expected === undefined) this.#changes.set(key, { value });
-    else this.#changes.set(key, { value, expected });
+    this.#values.put(key, null);
   }
 
   #checkChange(key: string): void {
+    const refusal = this.#refuseChange(key);
+    if (refusal !== null) throw refusal;
+  }
+
+  #refuseChange(key: string): TypeError | null {
     const { hasBegun, isOver } = this.#request;
-    if (this.isDestroyed) throw destroyed("change");
+    if (this.isDestroyed) return destroyed("change");
     if (isOver) {
-      throw new TypeError(
+      return new TypeError(
         "Cannot change a session whose request is over: do it before service() ends",
       );
     }
     if (hasBegun && this.#storedId === null && !this.#isPromised) {
-      throw new TypeError(
+      return new TypeError(
         "Cannot start a session after the response has begun: its cookie leaves with the header, so set a value before the first write",
       );
     }
-    if (typeof key !== "string" || key === "" || !key.isWellFormed()) {
-      throw new TypeError(
-        `Cannot change ${
-          JSON.stringify(key)
-        } in a session: a key is a text, well-formed and not empty`,
-      );
+    if (typeof key === "string" && key !== "" && key.isWellFormed()) {
+      return null;
     }
+    return new TypeError(
+      `Cannot change ${
+        JSON.stringify(key)
+      } in a session: a key is a text, well-formed and not empty`,
+    );
   }
 
   // The store
@@ -138,19 +121,18 @@ export class OpenSession implements Session {
     key: string,
     change: (value: T | undefined) => T | undefined,
   ): Promise<T | undefined> {
+    // Now, and not when it is its turn: the request may be over by then.
+    const refusal = this.#refuseChange(key);
     return this.#inTurn(async () => {
-      this.#checkChange(key);
+      if (refusal !== null) throw refusal;
       if (this.#storedId === null) {
         const value = change(this.get<T>(key));
-        this.#put(key, textOf(value, key));
+        this.#values.put(key, textOf(value, key));
         return value;
       }
-      const own = this.#changes.get(key);
-      if (own !== undefined) {
-        // What this request has set before is what is to be changed.
-        this.#changes.delete(key);
-        await this.#write(new Map([[key, own]]));
-      }
+      // What this request has set before is what is to be changed.
+      const own = this.#values.take(key);
+      if (own.size > 0) await this.#write(own);
       return await this.#updateStored(key, change);
     });
   }
@@ -161,19 +143,18 @@ export class OpenSession implements Session {
   ): Promise<T | undefined> {
     const id = this.#storedId!;
     const { store } = this.#request;
-    let expected = this.#data.get(key) ?? null;
+    let expected = this.#values.stored(key);
     for (let i = 0; i < MOST_ATTEMPTS; i++) {
-      const value = change(parse<T>(expected));
-      const changes = new Map([
-        [key, { value: textOf(value, key), expected }],
-      ]);
+      const made = change(parse<T>(expected));
+      const value = textOf(made, key);
+      const changes = new Map([[key, { value, expected }]]);
       const result = await ask(
         "write",
         () => store.write(id, { from: id, changes }),
       );
       if (result === "stored") {
-        this.#adopt(changes);
-        return value;
+        this.#values.adopt(key, value);
+        return made;
       }
       const data = result === "gone"
         ? null
@@ -217,7 +198,7 @@ export class OpenSession implements Session {
 
   destroy(): Promise<void> {
     this.isDestroyed = this.hasEnded = true;
-    this.#changes.clear();
+    this.#values.discard();
     return this.#inTurn(async () => {
       const id = this.#storedId;
       if (id === null) return;
@@ -245,35 +226,32 @@ export class OpenSession implements Session {
     return done;
   }
 
-  async #write(changes: ReadonlyMap<string, SessionChange>): Promise<void> {
+  /** Stores what was taken of the values. */
+  async #write(changes: Changes): Promise<void> {
     const id = this.#id;
     const from = this.#storedId;
-    this.#adopt(changes);
-    const result = await ask(
-      "write",
-      () => this.#request.store.write(id, { from, changes }),
-    );
-    if (result === "stored") this.#storedId = id;
-    else {
-      throw conflict(
-        result === "gone"
-          ? "it has ended"
-          : `of ${
-            JSON.stringify([...changes.keys()])
-          } one was changed after this request had got it: update() begins anew instead`,
+    let result: SessionWriteResult;
+    try {
+      result = await ask(
+        "write",
+        () => this.#request.store.write(id, { from, changes }),
       );
+    } catch (error) {
+      this.#values.drop();
+      throw error;
     }
-  }
-
-  /** What is in the store now, or will be before the request is answered. */
-  #adopt(changes: ReadonlyMap<string, SessionChange>): void {
-    for (const [key, { value }] of changes) {
-      this.#bytes -= bytesOf(key, this.#data.get(key) ?? null);
-      this.#bytes += bytesOf(key, value);
-      if (value === null) this.#data.delete(key);
-      else this.#data.set(key, value);
-      if (this.#seen.has(key)) this.#seen.set(key, value);
+    if (result === "stored") {
+      this.#values.settle();
+      this.#storedId = id;
+      return;
     }
+    this.#values.drop();
+    const keys = JSON.stringify([...changes.keys()]);
+    throw conflict(
+      result === "gone"
+        ? "it has ended"
+        : `of ${keys} one was changed after this request had got it: update() begins anew instead`,
+    );
   }
 
   // The response
@@ -285,13 +263,14 @@ export class OpenSession implements Session {
    * session is not stored.
    */
   begin(): string | null {
-    this.#isPromised = this.#storedId !== null || this.#changes.size > 0;
+    this.#isPromised = this.#storedId !== null || this.#values.areChanged;
     return this.#isPromised ? this.#id : null;
   }
 
   /** Whether {@linkcode OpenSession.commit} has anything to do. */
   get isDirty(): boolean {
-    return this.#changes.size > 0 || this.#inLine > 0 || this.#fault !== null ||
+    return this.#values.areChanged || this.#inLine > 0 ||
+      this.#fault !== null ||
       this.#isPromised && this.#storedId === null;
   }
 
@@ -306,10 +285,8 @@ export class OpenSession implements Session {
       if (this.#fault !== null) throw this.#fault.error;
       if (this.isDestroyed) return;
       const id = this.#storedId;
-      if (this.#changes.size > 0 || this.#isPromised && id === null) {
-        const changes = this.#changes;
-        this.#changes = new Map();
-        await this.#write(changes);
+      if (this.#values.areChanged || this.#isPromised && id === null) {
+        await this.#write(this.#values.take());
       } else if (isLast && id !== null && !this.#isDiscarded) {
         await ask("refresh", () => this.#request.store.refresh(id));
       }
@@ -318,8 +295,7 @@ export class OpenSession implements Session {
 
   /** Drops what is not stored. */
   discard(): void {
-    this.#changes.clear();
-    this.#bytes = sessionBytes(this.#data);
+    this.#values.discard();
     this.#fault = null;
     this.#isDiscarded = true;
     this.#isPromised = false;
@@ -332,10 +308,6 @@ function parse<T>(text: string | null): T | undefined {
 
 function textOf(value: unknown, key: string): string | null {
   return value === undefined ? null : toJson(value, key);
-}
-
-function bytesOf(key: string, value: string | null): number {
-  return value === null ? 0 : entryBytes(key, value);
 }
 
 /**

@@ -137,7 +137,7 @@ class SessionHold implements ResponseHold, SessionRequest {
   async #read(): Promise<void> {
     const id = this.#cookie;
     const data = isSessionId(id)
-      ? await ask("read", () => this.store.read(id))
+      ? await ask("read", () => this.store.read(id)) ?? null
       : null;
     if (data === null) this.#add(null, NOTHING);
     else this.#add(id!, data);

@@ -12,6 +12,12 @@ import { HIGH_WATER } from "../server/output.ts";
  */
 const BURST_TURNS = 24;
 
+/**
+ * Bytes of a chunk that is worth more than the room it takes to keep a copy of
+ * it: it is encoded at once.
+ */
+const LONG_CHUNK = 8 * 1024;
+
 const RESOLVED = Promise.resolve();
 
 /** Flushes a response a little later. */
@@ -55,6 +61,16 @@ export function drop(
   });
 }
 
+/** Writes a chunk; null where the next may come at once. */
+function send(exchange: Exchange, chunk: Uint8Array): Promise<void> | null {
+  const { output } = exchange;
+  // The first may be a body that is complete at once, and gets a length.
+  const isAlone = !output.isHeadSent && output.queued === 0;
+  if (chunk.length >= LONG_CHUNK && !isAlone) return exchange.stream(chunk);
+  const written = exchange.write(chunk);
+  return output.queued <= HIGH_WATER ? null : written;
+}
+
 /**
  * Sends a stream, up to its end or that of the request. It is read no faster
  * than the web server takes it, and cancelled, once, where nobody is left to
@@ -74,7 +90,7 @@ export async function sendStream(
   isEndless: boolean,
 ): Promise<void> {
   const reader = body.getReader();
-  const { signal, output } = exchange;
+  const { signal } = exchange;
   let isCancelled = false;
   const cancel = (reason: unknown) => {
     if (isCancelled) return;
@@ -100,8 +116,8 @@ export async function sendStream(
       cancel(error);
       throw error;
     }
-    const written = exchange.write(value);
-    if (output.queued <= HIGH_WATER) {
+    const written = send(exchange, value);
+    if (written === null) {
       late.flushSoon();
       continue;
     }

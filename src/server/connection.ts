@@ -242,10 +242,10 @@ export class Connection implements DispatcherHost, WriterHandler {
 
   // Output
 
-  schedule(exchange: Exchange): void {
+  schedule(exchange: Exchange, isHeld = false): void {
     if (exchange.isEnded) return;
     this.writer.schedule(exchange);
-    this.#flush();
+    if (!this.#isParsing) this.writer.flush(isHeld);
   }
 
   /** Sends what is ready; within a read's records, at their end. */

@@ -8,6 +8,7 @@ import { AbortedError } from "../errors.ts";
 import { Role } from "../protocol/constants.ts";
 import type { ProtocolStatus } from "../protocol/constants.ts";
 import type { Phase } from "../protocol/multiplexer.ts";
+import { deferred, settle } from "./deferred.ts";
 import type { ResponseHold } from "./hold.ts";
 import { HIGH_WATER, Output } from "./output.ts";
 import { RequestInput } from "./request_input.ts";
@@ -19,8 +20,8 @@ export interface ExchangeHost extends RequestInputHost {
   readonly now: number;
   /** The other end's address, where it has one. */
   readonly remoteAddr: Deno.Addr | undefined;
-  /** The exchange has something to send. */
-  schedule(exchange: Exchange): void;
+  /** The exchange has something to send, `isHeld` where not at once. */
+  schedule(exchange: Exchange, isHeld?: boolean): void;
   /** FCGI_END_REQUEST is to be sent now, whatever else waits. */
   endNow(exchange: Exchange): void;
   /** The response broke off: it must not look whole. */
@@ -30,6 +31,7 @@ export interface ExchangeHost extends RequestInputHost {
 }
 
 const RESOLVED = Promise.resolve();
+const PLAIN = [["content-type", "text/plain; charset=utf-8"]] as const;
 
 /** One request in flight. */
 export class Exchange extends RequestInput {
@@ -97,11 +99,7 @@ export class Exchange extends RequestInput {
     return this.output.isFinished;
   }
 
-  /**
-   * A stream of input has ended.
-   *
-   * @param ended Which: STDIN or DATA.
-   */
+  /** As of RequestInput: the end of the response may wait for it. */
   override endInput(ended: Phase): void {
     super.endInput(ended);
     if (this.isInputComplete) this.#host.schedule(this);
@@ -191,14 +189,8 @@ export class Exchange extends RequestInput {
    */
   write(chunk: string | Uint8Array): Promise<void> {
     if (!this.isOpen) return this.#refused();
-    const { output } = this;
-    const excess = output.push(chunk);
-    if (excess > 0) {
-      this.#host.report(
-        `The response of request ${this.id} is ${excess} bytes longer than its Content-Length of ${output.head?.contentLength}: they were cut off`,
-      );
-    }
-    if (output.queued <= HIGH_WATER) return RESOLVED;
+    this.#push(chunk, false);
+    if (this.output.queued <= HIGH_WATER) return RESOLVED;
     if (this.#drained === null) {
       this.#drained = deferred();
       this.#flushSoon();
@@ -207,9 +199,36 @@ export class Exchange extends RequestInput {
   }
 
   /**
-   * A large response that is complete in the same turn shall still get its
-   * length: the flush waits for the reactions that are already in line.
+   * Adds bytes to a body that has no end in sight: they are encoded as far as
+   * there is room, so that no copy is kept, and leave with a flush.
+   *
+   * @param chunk The bytes; they must not change before it settles.
+   * @returns As of write; null where more may be written now.
    */
+  stream(chunk: Uint8Array): Promise<void> | null {
+    if (!this.isOpen) return this.#refused();
+    const { output } = this;
+    this.#push(chunk, true);
+    if (this.hold !== null) return this.flush();
+    output.isFlushing = true;
+    this.#host.schedule(this, true);
+    if (output.queued === 0) return null;
+    return (this.#drained ??= deferred()).promise;
+  }
+
+  #push(chunk: string | Uint8Array, isLent: boolean): void {
+    const excess = this.output.push(chunk, isLent);
+    if (excess > 0) this.#reportLength(`${excess} bytes longer`, "cut off");
+  }
+
+  #reportLength(difference: string, consequence: string): void {
+    this.#host.report(
+      `The response of request ${this.id} is ${difference} than its Content-Length of ${this.output.head?.contentLength}: it was ${consequence}`,
+    );
+  }
+
+  // A large response that is complete in the same turn shall still get its
+  // length: the flush waits for the reactions that are already in line.
   #flushSoon(): void {
     RESOLVED.then(() => RESOLVED).then(() => {
       if (!this.isOpen || this.#drained === null) return;
@@ -225,8 +244,7 @@ export class Exchange extends RequestInput {
     const held = this.hold?.beforeLeave() ?? null;
     if (held !== null) return this.#flushAfter(held);
     this.output.isFlushing = true;
-    this.#flushed ??= deferred();
-    const { promise } = this.#flushed;
+    const { promise } = this.#flushed ??= deferred();
     this.#host.schedule(this);
     return promise;
   }
@@ -266,9 +284,7 @@ export class Exchange extends RequestInput {
     const { output } = this;
     if (output.missing > 0) {
       output.appStatus ||= 1;
-      this.#host.report(
-        `The response of request ${this.id} is ${output.missing} bytes shorter than its Content-Length of ${output.head?.contentLength}: it was broken off`,
-      );
+      this.#reportLength(`${output.missing} bytes shorter`, "broken off");
       this.breakOff();
       return;
     }
@@ -312,7 +328,7 @@ export class Exchange extends RequestInput {
     const { output } = this;
     output.reset();
     output.hasNoBody = this.isHead;
-    output.begin(new HeaderBlock(status, "", [["content-type", PLAIN]]), false);
+    output.begin(new HeaderBlock(status, "", PLAIN), false);
     // Without a method it may be HEAD, which must not get a byte.
     if (this.isMethodKnown) output.push(`${status} ${message}\n`);
     this.finish();
@@ -342,9 +358,7 @@ export class Exchange extends RequestInput {
     return this.#completed.promise;
   }
 
-  /**
-   * The exchange is over: FCGI_END_REQUEST was sent, or the connection is gone.
-   */
+  /** It is over: FCGI_END_REQUEST was sent, or the connection is gone. */
   ended(): void {
     this.isEnded = true;
     for (const line of this.output.takeErrors()) this.#host.report(line);
@@ -383,18 +397,4 @@ export class Exchange extends RequestInput {
   log(line: string): void {
     if (!this.isOpen || !this.output.log(line)) this.#host.report(line);
   }
-}
-
-const PLAIN = "text/plain; charset=utf-8";
-
-function settle(waiting: PromiseWithResolvers<void> | null, error: unknown) {
-  if (error === null) waiting?.resolve();
-  else waiting?.reject(error);
-}
-
-/** A promise nobody need await: refusing it is no unhandled rejection. */
-function deferred(): PromiseWithResolvers<void> {
-  const made = Promise.withResolvers<void>();
-  made.promise.catch(() => {});
-  return made;
 }

@@ -111,9 +111,10 @@ export class Output {
    * Adds to the body. More than the announced Content-Length is cut off.
    *
    * @param chunk A string, to be sent as UTF-8, or bytes.
+   * @param isLent Whether bytes stay as they are until they were encoded.
    * @returns The bytes cut off.
    */
-  push(chunk: string | Uint8Array): number {
+  push(chunk: string | Uint8Array, isLent = false): number {
     if (chunk.length === 0) return 0;
     const declared = this.#head?.contentLength ?? -1;
     if (typeof chunk === "string" && this.#written === 0 && declared < 0) {
@@ -133,7 +134,8 @@ export class Output {
       this.queued += bytes.length;
       // Past the mark the caller waits until its bytes have been taken; before,
       // it may reuse them at once.
-      const isOwn = typeof chunk === "string" || this.queued > HIGH_WATER;
+      const isOwn = isLent || typeof chunk === "string" ||
+        this.queued > HIGH_WATER;
       this.#append(isOwn ? bytes : bytes.slice());
     }
     return excess;

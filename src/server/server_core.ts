@@ -83,7 +83,7 @@ export class ServerCore implements ConnectionOwner {
   readonly largeOutputs: Pool<OutputBuffer> = new Pool(
     () => new OutputBuffer(LARGE_OUTPUT),
     64,
-    8,
+    32,
   );
   readonly keptParams: Pool<Uint8Array> = new Pool(
     () => new Uint8Array(KEPT_PARAMS),

@@ -102,9 +102,19 @@ export class Writer {
     this.#ready.push(exchange);
   }
 
-  /** Encodes what is ready, and writes it unless a write is under way. */
-  flush(): void {
-    if (this.#writing !== null || this.#isClosed) return;
+  /**
+   * Encodes what is ready, and writes it unless a write is under way.
+   *
+   * @param isHeld Whether it is written only where there is much of it, or by
+   * the next flush; it is encoded also while a write is under way.
+   */
+  flush(isHeld = false): void {
+    if (this.#isClosed) return;
+    if (isHeld) {
+      this.#fill();
+      if (this.#ready.length === 0) return;
+    }
+    if (this.#writing !== null) return;
     if (this.#ready.length > 0) this.#fill();
     const out = this.#out;
     if (out === null || out.length === 0) {
@@ -117,6 +127,7 @@ export class Writer {
     this.#supplies.clock.arm();
     this.progressAt = this.#supplies.clock.now;
     this.#write(out);
+    if (isHeld && this.#ready.length > 0) this.#fill();
   }
 
   #fill(): void {
@@ -166,9 +177,12 @@ export class Writer {
     if (this.#written < out.length && !this.#isClosed) {
       this.#supplies.clock.arm();
       this.progressAt = this.#supplies.clock.now;
-      if (this.#ready.length > 0 && out.capacity === LARGE_OUTPUT) {
+      if (
+        this.#ready.length > 0 && this.#out === null &&
+        out.capacity === LARGE_OUTPUT
+      ) {
         // Topped up, for the system takes as much as it is offered: two thirds
-        // of the writes.
+        // of the writes. Not past what was encoded to follow it.
         out.discard(this.#written);
         this.#written = 0;
         this.#encode(out);

@@ -10,6 +10,7 @@ import {
   untilText,
 } from "../support/fetch.ts";
 import { within } from "../support/peer.ts";
+import { seeded, whole } from "../support/random.ts";
 import type { Peer } from "../support/peer.ts";
 import { gate } from "../support/running.ts";
 import { ABORT, END, record, request, STDOUT } from "../support/wire.ts";
@@ -134,6 +135,42 @@ bothWays("a large stream of small chunks arrives whole", async (way) => {
   });
   assertEquals(body, sent);
 });
+
+bothWays(
+  "streams of chunks of all lengths arrive whole, however slowly they are read",
+  async (way) => {
+    const sent = someBytes(3 * MIB);
+    await using running = way.run(({ url }) => {
+      // The same chunks each time, and made in one buffer, as by who reads a
+      // file: a chunk is no more than read when the next is asked for.
+      const random = seeded(Number(new URL(url).pathname.slice(1)));
+      const buffer = new Uint8Array(200_000);
+      let at = 0;
+      return new Response(
+        new ReadableStream({
+          pull(controller) {
+            if (at === sent.length) return controller.close();
+            const length = whole(random, 1, 10 ** whole(random, 1, 5));
+            const end = Math.min(sent.length, at + length);
+            buffer.set(sent.subarray(at, end));
+            controller.enqueue(buffer.subarray(0, end - at));
+            at = end;
+          },
+        }, { highWaterMark: 0 }),
+      );
+    }, { unix: true });
+    using peer = await running.connect();
+    const ids = [1, 2, 3, 4];
+    for (const id of ids) {
+      await peer.send(request({ id, params: { REQUEST_URI: `/${id}` } }));
+    }
+    while (peer.records.filter(({ type }) => type === END).length < 4) {
+      await running.goOn(1);
+      assert(await peer.read());
+    }
+    for (const id of ids) assertEquals((await peer.answer(id)).body, sent);
+  },
+);
 
 const GONE: [how: string, leave: (peer: Peer) => Promise<void>][] = [
   ["FCGI_ABORT_REQUEST", (peer) => peer.send(record(ABORT, 1))],

@@ -1,0 +1,26 @@
+// Promises that are settled from elsewhere, and that nobody need await.
+
+/**
+ * Makes a promise whose refusal is no unhandled rejection.
+ *
+ * @returns It, and what settles it.
+ */
+export function deferred(): PromiseWithResolvers<void> {
+  const made = Promise.withResolvers<void>();
+  made.promise.catch(() => {});
+  return made;
+}
+
+/**
+ * Settles one, where there is one.
+ *
+ * @param waiting The promise, null where nobody waits.
+ * @param error What it is refused with, null where it is kept.
+ */
+export function settle(
+  waiting: PromiseWithResolvers<void> | null,
+  error: unknown,
+): void {
+  if (error === null) waiting?.resolve();
+  else waiting?.reject(error);
+}

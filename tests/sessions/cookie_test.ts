@@ -178,6 +178,28 @@ Deno.test("an id that is unknown is never taken on", async () => {
   assertEquals((await thief.ask("/get")).text, "undefined");
 });
 
+Deno.test("an id whose session is over is not taken on again", async () => {
+  let now = 0;
+  const sessions = new MemorySessionStore({ ttl: 60, now: () => now });
+  await using running = setting({ sessions });
+  const visitor = new Visitor(running.server);
+  await visitor.ask("/set?mine");
+  const old = visitor.cookie;
+  for (let i = 0; i < 3; i++) {
+    // Merely to be asked for keeps it.
+    now += 59_000;
+    assertEquals((await visitor.ask("/get")).text, "?mine");
+  }
+  now += 61_000;
+  const { text, setCookies } = await visitor.ask("/get");
+  assertEquals([text, setCookies], ["undefined", []]);
+  await visitor.ask("/set?again");
+  assertNotEquals(visitor.cookie, old);
+  assertEquals((await visitor.ask("/get")).text, "?again");
+  visitor.cookie = old;
+  assertEquals((await visitor.ask("/get")).text, "undefined");
+});
+
 Deno.test("an id that is malformed is as none, and no store sees it", async () => {
   const asked: string[] = [];
   const sessions = new class extends MemorySessionStore {

@@ -3,7 +3,13 @@
 
 import { Role } from "../protocol/constants.ts";
 import { encodePairs } from "../protocol/pairs.ts";
-import { formatAddress, parseAddress } from "../server/address.ts";
+import {
+  formatAddress,
+  parseAddress,
+  permissionsToConnect,
+  requirePermissions,
+} from "../server/address.ts";
+import type { TcpListenOptions } from "../server/listen_options.ts";
 import type { Transport } from "../server/transport.ts";
 import { resolveClientLimits } from "./client_options.ts";
 import type {
@@ -105,23 +111,16 @@ export class FastCGIClient implements AsyncDisposable {
    * @throws {TypeError} Where one is of the wrong type.
    */
   constructor(address: ClientAddress, options: FastCGIClientOptions = {}) {
-    const target = typeof address === "string"
-      ? parseAddress(address)
-      : address;
+    const isOwn = typeof address === "object" && "connect" in address;
+    const target = isOwn ? null : targetOf(address);
     this.#limits = resolveClientLimits(options);
     this.#onStderr = options.onStderr ?? printLine;
     this.#pool = new ConnectionPool({
       limits: this.#limits,
       multiplex: options.multiplex ?? true,
-      ...("connect" in target
-        ? {
-          where: "the FastCGI server",
-          connect: () => target.connect(),
-        }
-        : {
-          where: formatAddress(target),
-          connect: (signal) => connectTo(target, signal),
-        }),
+      where: target === null ? "the FastCGI server" : formatAddress(target),
+      connect: (signal) =>
+        isOwn ? address.connect() : connectTo(target!, signal),
     });
     this.#conversations = new Conversations(this.#pool, this.#limits);
   }
@@ -146,6 +145,7 @@ export class FastCGIClient implements AsyncDisposable {
    * @returns The response, as soon as its header has come. Its body streams,
    * and fails where the server does not end it.
    * @throws {ConnectError} `CONNECT_FAILED` where the server cannot be reached.
+   * @throws {StartError} `PERMISSION_MISSING` where a permission is.
    * @throws {ClosedError} `CLOSED` where it closes before the header of its
    * response, or the client is closed.
    * @throws {ProtocolError} `BAD_RESPONSE` where it breaks the protocol.
@@ -321,10 +321,22 @@ export class FastCGIClient implements AsyncDisposable {
   }
 }
 
-function connectTo(
-  target: { hostname?: string; port: number } | { path: string },
-  signal: AbortSignal,
-): Promise<Transport> {
+/** An address with all that connecting takes. */
+type Target = Required<TcpListenOptions> | { path: string };
+
+function targetOf(
+  address: string | { hostname?: string; port: number } | { path: string },
+): Target {
+  const target = typeof address === "string" ? parseAddress(address) : address;
+  if ("path" in target) return { path: target.path };
+  // What means any host to a server is this one to a client.
+  const { hostname = "127.0.0.1", port } = target;
+  return { hostname: hostname === "0.0.0.0" ? "127.0.0.1" : hostname, port };
+}
+
+function connectTo(target: Target, signal: AbortSignal): Promise<Transport> {
+  // Before the runtime asks somebody.
+  requirePermissions(permissionsToConnect(target));
   return "path" in target
     ? Deno.connect({ transport: "unix", path: target.path })
     : Deno.connect({ ...target, signal });

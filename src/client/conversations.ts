@@ -101,7 +101,8 @@ export class Conversations {
           await reply.begun;
           return reply;
         } catch (error) {
-          const isRepeatable = conversation.isIdempotent &&
+          const isRepeatable =
+            (conversation.isIdempotent || exchange.isUnsent) &&
             (body === null || body.isReplayable);
           if (
             !exchange.isStale || !isRepeatable || tries === MOST_TRIES ||

@@ -101,6 +101,8 @@ export class ClientExchange implements ResponseSink {
    * this request: the server may never have seen it.
    */
   isStale = false;
+  /** Whether it was closed before anything of the request was sent. */
+  isUnsent = false;
 
   get isHungry(): boolean {
     return this.#reply.isHungry;
@@ -112,6 +114,12 @@ export class ClientExchange implements ResponseSink {
 
   /** Begins to send. The reply tells the rest. */
   start(): void {
+    if (this.#connection.isClosed) {
+      // Since it was given: nobody would be told any more.
+      this.isStale = this.isUnsent = true;
+      this.#fail(closedEarly(false));
+      return;
+    }
     this.#id = this.#connection.begin(this);
     // Alongside, for an answer may come before the body has gone.
     this.#send().catch((error) => this.abort(error));

@@ -2,7 +2,7 @@
 // one that others are on where the server multiplexes, a new one, or the next
 // that becomes free.
 
-import { ConnectError } from "../errors.ts";
+import { ConnectError, StartError } from "../errors.ts";
 import { ValueName } from "../protocol/constants.ts";
 import type { Transport } from "../server/transport.ts";
 import type { ClientLimits } from "./client_options.ts";
@@ -214,6 +214,8 @@ export class ConnectionPool {
       // Given up is not refused: what is connected after all is closed.
       connecting.then((late) => late.close(), () => {});
       if (ended.aborted) throw ended.reason;
+      // A permission is missing, which is nobody's being out of reach.
+      if (error instanceof StartError) throw error;
       throw new ConnectError(
         `Cannot connect to ${this.#parts.where}: ${
           error instanceof Error ? error.message : error

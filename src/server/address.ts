@@ -226,9 +226,23 @@ export interface Need {
  * @returns The permissions; an inherited socket takes whatever network there is.
  */
 export function permissionsToListen(options: ListenOptions): Need[] {
+  return permissionsToUse(options, "listen on");
+}
+
+/**
+ * What it takes to connect: the same.
+ *
+ * @param options Where to.
+ * @returns The permissions.
+ */
+export function permissionsToConnect(options: ListenOptions): Need[] {
+  return permissionsToUse(options, "connect to");
+}
+
+function permissionsToUse(options: ListenOptions, use: string): Need[] {
   if ("fd" in options) return [];
   const where = formatAddress(options);
-  const what = `listen on ${where}`;
+  const what = `${use} ${where}`;
   if (!("path" in options)) {
     return [{ descriptor: { name: "net", host: where }, what, value: where }];
   }

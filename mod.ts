@@ -37,6 +37,7 @@ export type {
 } from "./src/forms/form.ts";
 export type { FetchApplication } from "./src/gateway/fetch.ts";
 export { Gateway } from "./src/gateway/gateway.ts";
+export type { ObserveOptions } from "./src/observe/options.ts";
 export { serve } from "./src/gateway/serve.ts";
 export type {
   ServeBaseOptions,

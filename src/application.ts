@@ -6,6 +6,8 @@
 // types, and the dynamic ones.
 
 import type { CookieOptions } from "./cookies.ts";
+import type { Observer, Serve } from "./observe/observer.ts";
+import type { ObserveOptions } from "./observe/options.ts";
 import {
   checkCharset,
   resolveHandOver,
@@ -35,6 +37,15 @@ export interface RunOptions {
    */
   http?: { hostname?: string; port: number };
 }
+
+/** The version of this package, as `--version` tells it. */
+export const VERSION = "0.1.0";
+
+/** The method of an application that is told what else is to be seen of it. */
+export const observeWith: unique symbol = Symbol("observeWith");
+
+/** Where OpenTelemetry's API is registered, by the runtime or a package. */
+const TELEMETRY = Symbol.for("opentelemetry.js.api.1");
 
 /**
  * A FastCGI application: override {@linkcode Application.service}.
@@ -69,6 +80,10 @@ export class Application {
   readonly #servers = new Set<FastCGIServer>();
   /** What serves requests: there is none before it. */
   #serving: Serving | null = null;
+  #serve: Serve | null = null;
+  readonly #options: ObserveOptions;
+  #opening: Promise<Observer> | null = null;
+  #observer: Observer | null = null;
   /** The start that all servers wait for, null before the first. */
   #start: Promise<void> | null = null;
   #charset: string;
@@ -105,6 +120,7 @@ export class Application {
    * @throws {TypeError} Where one is of the wrong type.
    */
   constructor(options: ApplicationOptions = {}) {
+    this.#options = { ...options };
     this.#limits = resolveLimits(options);
     this.#mount = resolveMount(options.mount ?? "");
     this.#handOver = options.handOver
@@ -256,11 +272,13 @@ export class Application {
       listener,
       limits: this.#limits,
       allowedClients: lists.filter((list) => list !== null),
-      serve: (exchange) => this.#serving!.serve(exchange),
+      serve: (exchange) => this.#serve!(exchange),
+      refused: (exchange) => this.#observer?.refused(exchange),
       report,
       start: () => this.#start ??= this.#begin(),
       stopped: async () => {
         await this.#serving?.clean();
+        await this.#observer?.flush();
         this.#servers.delete(server);
         if (this.#servers.size > 0) return;
         this.#start = null;
@@ -284,8 +302,42 @@ export class Application {
       handOver: this.#handOver,
       report,
     });
+    const observing = this.#observe();
+    if (observing !== null) this.#observer = await observing;
+    const { serve } = this.#serving;
+    this.#serve = this.#observer?.observe(serve) ?? serve;
     await this.#scope.prepare();
     await this.applicationWillStart();
+  }
+
+  /**
+   * Has more to be seen of it than its options ask for.
+   *
+   * @param more What else; it comes before the options.
+   * @returns Settles once that is possible; null where there is nothing.
+   * @ignore
+   */
+  [observeWith](more: ObserveOptions): Promise<unknown> | null {
+    Object.assign(this.#options, more);
+    return this.#observe();
+  }
+
+  #observe(): Promise<Observer> | null {
+    const { accessLog, accessFormat, slowLogMs } = this.#options;
+    const { pingPath, statusPath } = this.#options;
+    const asked = [accessLog, accessFormat, slowLogMs, pingPath, statusPath];
+    const hasTelemetry = TELEMETRY in globalThis;
+    if (!hasTelemetry && asked.every((option) => !option)) return null;
+    return this.#opening ??= import("./observe/observer.ts").then(
+      ({ Observer }) =>
+        Observer.open(this.#options, {
+          application: this.constructor.name,
+          version: VERSION,
+          hasTelemetry,
+          stats: () => [...this.#servers].map((server) => server.stats()),
+          report,
+        }),
+    );
   }
 
   /**

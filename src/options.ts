@@ -1,6 +1,7 @@
 // Every option of an application, with unit, default and bounds: the one place
 // that fills defaults in and refuses values.
 
+import type { ObserveOptions } from "./observe/options.ts";
 import type { CookieOptions } from "./cookies.ts";
 import type { HandOverOptions } from "./files/options.ts";
 import type { SessionStore, SessionStoreOptions } from "./sessions/store.ts";
@@ -100,7 +101,7 @@ export interface LimitOptions {
 }
 
 /** The options of an application: the limits, and its public properties. */
-export interface ApplicationOptions extends LimitOptions {
+export interface ApplicationOptions extends LimitOptions, ObserveOptions {
   /**
    * Whether answers for errors show message, stack and source lines. They are
    * for the developer alone; the web server's log has the stack in any case.

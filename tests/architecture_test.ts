@@ -14,7 +14,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   cookies: [],
   "sessions/store": ["errors"],
   "files/options": [],
-  options: ["errors", "cookies", "sessions/store", "files/options"],
+  "observe/options": [],
+  options: [
+    "errors",
+    "cookies",
+    "sessions/store",
+    "files/options",
+    "observe/options",
+  ],
   protocol: ["errors"],
   cgi: ["errors"],
   server: ["errors", "options", "protocol", "cgi"],
@@ -42,7 +49,18 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "forms",
     "sessions",
   ],
+  observe: [
+    "errors",
+    "observe/options",
+    "options",
+    "protocol",
+    "cgi",
+    "server",
+    "api",
+  ],
   application: [
+    "observe",
+    "observe/options",
     "errors",
     "cookies",
     "sessions/store",
@@ -63,6 +81,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "application",
   ],
   command: [
+    "observe",
+    "observe/options",
     "errors",
     "options",
     "protocol",
@@ -77,6 +97,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 
 /** The parts that may name the runtime; all others run anywhere. */
 const MAY_NAME_DENO = [
+  "observe",
   "server",
   "files",
   "forms",

@@ -35,12 +35,13 @@ function plain(cell: string): string {
 
 const OPTIONS: [owner: string, heading: string, source: string][] = [
   ["Application", "Options", "src/options.ts"],
+  ["Application", "Logs and status", "src/observe/options.ts"],
   ["sendFile()", "Files", "src/files/options.ts"],
   ["FastCGIClient", "Client", "src/client/client_options.ts"],
 ];
 
 for (const [owner, heading, source] of OPTIONS) {
-  Deno.test(`the README's options are those of ${owner}, with their defaults`, () => {
+  Deno.test(`the README's options are those of ${owner} in ${source}, with their defaults`, () => {
     const shown = tableUnder(heading)
       .filter((cells) => cells.length === 4 && cells[0]!.startsWith("`"))
       .map(([name, , standard]) => `${plain(name!)} = ${plain(standard!)}`);

@@ -53,6 +53,8 @@ export class HeaderBlock {
   readonly #statusText: string;
   #whole: Uint8Array = EMPTY;
   #wholeLength = -2;
+  /** The status. */
+  readonly status: number;
   /** The Content-Length the application set, -1 where it set none. */
   readonly contentLength: number;
 
@@ -79,6 +81,7 @@ export class HeaderBlock {
         lines += `${canonicalName(name)}: ${value}\r\n`;
       }
     }
+    this.status = status;
     this.contentLength = contentLength;
     this.#before = lines;
     this.#after = `Status: ${status} ${
@@ -131,6 +134,21 @@ export class HeaderBlock {
     block.#before = block.#after.slice(0, -2) + this.#before;
     block.#after = "\r\n";
     return block;
+  }
+
+  /**
+   * One header, for logs.
+   *
+   * @param name Its name, in any case.
+   * @returns Its value, of several the first; null where there is none.
+   */
+  header(name: string): string | null {
+    const line = `\r\n${canonicalName(name.toLowerCase())}: `;
+    const lines = `\r\n${this.#before}`;
+    const start = lines.indexOf(line) + line.length;
+    return start < line.length
+      ? null
+      : lines.slice(start, lines.indexOf("\r\n", start));
   }
 
   /**

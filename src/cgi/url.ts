@@ -79,7 +79,13 @@ function requestHost(read: ReadVariable, scheme: string): string {
     : `${name}:${port}`;
 }
 
-function requestTarget(read: ReadVariable): string {
+/**
+ * The path and query that were asked for, as they stand in a URL.
+ *
+ * @param read Reads a variable.
+ * @returns They; what is no path is given as it is.
+ */
+export function requestTarget(read: ReadVariable): string {
   if (read("REQUEST_URI")) {
     return escapeTarget(normalVariable("REQUEST_URI", read) ?? "");
   }

@@ -102,6 +102,29 @@ export function normalValue(
 }
 
 /**
+ * What a web server calls a request by: what it has made itself before what a
+ * client may have sent.
+ */
+const REQUEST_IDS = ["REQUEST_ID", "UNIQUE_ID", "HTTP_X_REQUEST_ID"] as const;
+
+/**
+ * The id that the web server has given a request: REQUEST_ID, UNIQUE_ID
+ * (Apache's mod_unique_id) or the header X-Request-Id.
+ *
+ * @param read Reads a variable.
+ * @returns It, null where there is none.
+ */
+export function requestId(
+  read: (name: string) => string | null,
+): string | null {
+  for (const name of REQUEST_IDS) {
+    const id = read(name);
+    if (id) return id;
+  }
+  return null;
+}
+
+/**
  * One variable as it is taken.
  *
  * @param name The variable, which is no header.

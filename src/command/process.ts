@@ -7,6 +7,7 @@ import {
   permissionsToListen,
   requirePermissions,
 } from "../server/address.ts";
+import { isOutput } from "../observe/access_log.ts";
 import type { Need } from "../server/address.ts";
 import type { ListenOptions } from "../server/listen_options.ts";
 
@@ -22,6 +23,8 @@ export interface ProcessPlan {
   readonly umask: number | null;
   /** The file for the process id, null for none. */
   readonly pidfile: string | null;
+  /** Where logs go. */
+  readonly observe: { readonly accessLog?: string };
 }
 
 /** What a program does with its process while it serves. */
@@ -49,7 +52,8 @@ export function prepare(plan: ProcessPlan): OwnProcess {
 }
 
 /** Every permission that is needed, told at once. */
-function needsOf({ bind, http, chdir, umask, pidfile }: ProcessPlan): Need[] {
+function needsOf(plan: ProcessPlan): Need[] {
+  const { bind, http, chdir, umask, pidfile, observe: { accessLog } } = plan;
   const needs: Need[] = [];
   if (chdir !== null) {
     needs.push(permissionFor("read", chdir, `go to ${chdir}`));
@@ -73,6 +77,10 @@ function needsOf({ bind, http, chdir, umask, pidfile }: ProcessPlan): Need[] {
     const what = `keep the process id in ${path}`;
     needs.push(permissionFor("read", path, what));
     needs.push(permissionFor("write", path, what));
+  }
+  if (accessLog !== undefined && !isOutput(accessLog)) {
+    const path = seen(accessLog);
+    needs.push(permissionFor("write", path, `write the log ${path}`));
   }
   return needs;
 }

@@ -1,8 +1,10 @@
 // run(): an application as a whole program, from the command line to the last
 // connection. What it does not need, such as the HTTP front, it does not load.
 
+import { observeWith } from "../application.ts";
 import type { Application, RunOptions } from "../application.ts";
 import { StartError } from "../errors.ts";
+import type { ObserveOptions } from "../observe/options.ts";
 import {
   DEFAULT_ADDRESS,
   formatAddress,
@@ -45,6 +47,7 @@ interface Plan {
   pidfile: string | null;
   chdir: string | null;
   umask: number | null;
+  observe: ObserveOptions;
 }
 
 /** What no argument asks for: it is not worth loading what reads arguments. */
@@ -56,6 +59,7 @@ const NOTHING_ASKED: Plan = {
   pidfile: null,
   chdir: null,
   umask: null,
+  observe: {},
 };
 
 /**
@@ -120,11 +124,14 @@ function planOf({ bind, http }: RunOptions): Plan {
 
 /** Serves until stopped; tells whether that was forced. */
 async function serve(app: Application, plan: Plan): Promise<boolean> {
-  const { chdir, umask, pidfile } = plan;
-  const isSpecial = chdir !== null || umask !== null || pidfile !== null;
+  const { chdir, umask, pidfile, observe } = plan;
+  const isSpecial = chdir !== null || umask !== null || pidfile !== null ||
+    observe.accessLog !== undefined;
   // Before anything else, for every other path may depend on it.
   const own = isSpecial ? (await import("./process.ts")).prepare(plan) : null;
   if (own === null) requirePermissions(plan.bind.flatMap(permissionsToListen));
+  const observing = app[observeWith](observe);
+  if (observing !== null) await observed(observing);
   const servers: FastCGIServer[] = [];
   let front: HttpFront | null = null;
   let isStopping = false;
@@ -185,6 +192,16 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
     await front?.close(isForced);
     own?.end();
     for (const signal of SIGNALS) Deno.removeSignalListener(signal, stop);
+  }
+}
+
+async function observed(opening: Promise<unknown>): Promise<void> {
+  try {
+    await opening;
+  } catch (error) {
+    throw error instanceof RangeError
+      ? new StartError("BAD_ARGUMENT", error.message, { cause: error })
+      : error;
   }
 }
 

@@ -37,6 +37,8 @@ export interface DispatcherOwner {
   readonly counters: Counters;
   /** Runs the application for a request. Never throws. */
   serve(exchange: Exchange): void;
+  /** A request was answered in the application's place. Never throws. */
+  refused(exchange: Exchange): void;
 }
 
 /** The connection, as its dispatcher sees it. */
@@ -92,9 +94,10 @@ export class Dispatcher implements MultiplexerHandler<Exchange> {
     if (exchange.refusal !== null) {
       exchange.isRefused = isLimit(exchange.refusal);
       refuseExchange(exchange, exchange.refusal);
+      this.#owner.refused(exchange);
     } else if (this.#owner.gate.admit(exchange, buffer)) {
       this.#owner.serve(exchange);
-    }
+    } else this.#owner.refused(exchange);
     const { keptParams } = this.#owner;
     if (exchange.output.isFinished) exchange.dropParams(keptParams);
     else exchange.keepParams(keptParams);

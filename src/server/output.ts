@@ -55,6 +55,8 @@ export class Output {
   queued = 0;
   /** Body bytes written so far, those of #text not counted. */
   #written = 0;
+  /** Body bytes that have left. */
+  bodyBytes = 0;
   /** Whether no body is sent: HEAD, and some statuses. */
   hasNoBody = false;
   /** Whether a length is told of a body that is not sent: HEAD alone. */
@@ -188,7 +190,8 @@ export class Output {
 
   /** Drops what has not left, so that another response can take its place. */
   reset(): void {
-    this.#head = null;
+    // What has left stays known.
+    if (!this.#isHeadSent) this.#head = null;
     this.#text = "";
     this.#chunks = NONE;
     this.#sent = 0;
@@ -264,6 +267,7 @@ export class Output {
     );
     if (out.text(text) === text.length) {
       setLength(out, start);
+      this.bodyBytes = text.length;
       this.#text = "";
       this.queued = 0;
       this.#isHeadSent = true;
@@ -338,6 +342,7 @@ export class Output {
         out.length,
       );
       out.length += length;
+      this.bodyBytes += length;
       this.#sent += length;
       this.queued -= length;
       room -= length;

@@ -32,6 +32,8 @@ export interface ServerParts {
   allowedClients: readonly AllowedClients[];
   /** Runs the application for a request. Never throws. */
   serve(exchange: Exchange): void;
+  /** A request was answered in the application's place. Never throws. */
+  refused(exchange: Exchange): void;
   /** Writes a line to the server's own log. */
   report(message: string): void;
   /** Called once before anything is accepted. */
@@ -315,6 +317,10 @@ export class ServerCore implements ConnectionOwner {
 
   serve(exchange: Exchange): void {
     this.#parts.serve(exchange);
+  }
+
+  refused(exchange: Exchange): void {
+    this.#parts.refused(exchange);
   }
 
   report(message: string): void {

@@ -32,6 +32,20 @@ class Program extends Application {
         setInterval(() => {}, 1000);
         await new Promise(() => {});
         break;
+      case "/end":
+        // Once it is answered, and in a way that nothing can wait for.
+        setTimeout(() => {
+          switch (Deno.env.get("END")) {
+            case "exit":
+              Deno.exit(0);
+              break;
+            case "throw":
+              throw new Error("on purpose");
+            default:
+              Promise.reject(new Error("on purpose"));
+          }
+        }, 100);
+        break;
       case "/exit":
         this.exit();
         response.write("exiting");

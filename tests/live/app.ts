@@ -26,7 +26,12 @@ const PAGES: Readonly<Record<string, Page>> = {
     }
   },
 
-  pid(_, response) {
+  /** Which process this is, at once or once it is told to say. */
+  async pid(request, response) {
+    if (request.query.has("control")) {
+      using line = await lineOf(request);
+      await line.next();
+    }
     response.write(String(Deno.pid));
   },
 
@@ -172,24 +177,27 @@ const PAGES: Readonly<Record<string, Page>> = {
     response.write("logged");
   },
 
-  /** Fails, before the response begins or after. */
-  async error({ query }, response) {
+  /** Fails, before the response begins or once its client has some of it. */
+  async error(request, response) {
+    const { query } = request;
     if (query.has("length")) {
       response.headers.set("content-length", query.get("length")!);
     }
-    if (query.has("begun")) {
+    if (query.has("control")) {
+      using line = await lineOf(request);
       response.headers.set("x-accel-buffering", "no");
       response.write("begun\n");
       await response.flush();
+      await line.next();
     }
     throw new Error("deliberate failure");
   },
 
-  /** Says what the web server or an Authorizer before this found. */
-  user(request, response) {
+  /** Tells what an Authorizer before it has passed on, and what body came. */
+  async guarded(request, response) {
     response.json({
       user: request.param("AUTH_USER"),
-      remoteUser: request.param("REMOTE_USER"),
+      body: await request.text(),
     });
   },
 };

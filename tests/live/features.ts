@@ -2,6 +2,7 @@
 // what finds its cells out. What all of them do alike is no row, but a test of
 // requests.ts.
 
+import { AUTHORIZER_FEATURES } from "./features/authorizer.ts";
 import { CONNECTION_FEATURES } from "./features/connections.ts";
 import { REQUEST_FEATURES } from "./features/requests.ts";
 import { RESPONSE_FEATURES } from "./features/responses.ts";
@@ -20,6 +21,7 @@ export interface Feature {
 /** All rows, in their order. */
 export const FEATURES: readonly Feature[] = [
   ...CONNECTION_FEATURES,
+  ...AUTHORIZER_FEATURES,
   ...REQUEST_FEATURES,
   ...RESPONSE_FEATURES,
 ];

@@ -4,6 +4,7 @@
 import { latin1 } from "../support/ask.ts";
 import { within } from "../support/peer.ts";
 import { concatLarge } from "../support/wire.ts";
+import { Control } from "./control.ts";
 
 /** An answer, as it came. */
 export interface RawAnswer {
@@ -78,6 +79,32 @@ export class RawClient implements Disposable {
       // Closed already, by its reader.
     }
   }
+}
+
+/**
+ * Asks for a response that begins and then breaks off, once some of it came:
+ * `/error` with more of a query.
+ */
+export async function askBroken(
+  port: number,
+  query = "",
+): Promise<RawAnswer> {
+  using control = new Control();
+  using client = await RawClient.to(port);
+  await client.send(
+    requestLines(`GET /error?${control.query}${query} HTTP/1.1`, [
+      `Host: 127.0.0.1:${port}`,
+    ]),
+  );
+  const line = await control.line();
+  let begun = "";
+  while (!begun.includes("begun")) {
+    const text = await client.read();
+    if (text === "") throw new Error(`Ended with "${begun}"`);
+    begun += text;
+  }
+  await line.say("go on");
+  return readAnswer(begun + await client.toEnd());
 }
 
 /** Sends one request, which must ask to close, and reads its answer. */

@@ -72,6 +72,29 @@ async function copy(from: string, to: string): Promise<void> {
   }
 }
 
+/** A program that listens. */
+export interface App extends AsyncDisposable {
+  readonly program: Program;
+  /** Where: the path of a Unix socket, or `host:port`. */
+  readonly address: string;
+}
+
+/** A free port of this machine, for {@linkcode startApp}. */
+export const FREE_PORT = "127.0.0.1:0";
+
+/** Starts the program under test on an address. */
+export async function startOn(address: string): Promise<App> {
+  const program = await startApp(address);
+  const [, where] = await program.until(LISTENING);
+  return {
+    program,
+    address: where!.replace(/^unix:/, ""),
+    [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
+  };
+}
+
+const LISTENING = /^Listening for FastCGI on (\S+)$/;
+
 /** Starts a program on an address, by default the one under test. */
 export async function startApp(
   address: string,
@@ -85,7 +108,7 @@ export async function startApp(
     args: [...args, "--bind", address, ...mode],
   });
   try {
-    await app.until(/^Listening for FastCGI on /);
+    await app.until(LISTENING);
   } catch (error) {
     await app.stop();
     throw error;

@@ -2,53 +2,12 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { it } from "@std/testing/bdd";
-import { DEADLINE_MS } from "../support/peer.ts";
-import { Control, saying } from "./control.ts";
-import type { Line } from "./control.ts";
 import { Folder } from "./folder.ts";
-import { Pieces } from "./pieces.ts";
-import { appCommand, PERMISSIONS, startApp } from "./program.ts";
-import { lighttpd } from "./servers/lighttpd.ts";
+import { Held } from "./held.ts";
+import { startApp } from "./program.ts";
 import { nginx } from "./servers/nginx.ts";
 import { get, startServer } from "./site.ts";
-import type { Site } from "./site.ts";
 import { suiteWith } from "./suite.ts";
-
-/** Requests that have begun, and end once a stop was asked for. */
-class Held implements Disposable {
-  readonly #control = new Control();
-  readonly #lines: Line[] = [];
-  readonly #pieces: Pieces[] = [];
-
-  /** Begins so many. */
-  static async begin(site: Site, count: number): Promise<Held> {
-    const held = new Held();
-    const path = `/hold?${held.#control.query}`;
-    for (let i = 0; i < count; i++) {
-      const asked = get(site, path);
-      held.#lines.push(await held.#control.line());
-      const pieces = new Pieces(await asked);
-      await pieces.until("begun\n");
-      held.#pieces.push(pieces);
-    }
-    return held;
-  }
-
-  /** Waits until they know of the stop, and lets them end: all of them do. */
-  async end(): Promise<void> {
-    for (const line of this.#lines) {
-      assertEquals(await saying(line, "that it stops"), "stopping");
-    }
-    for (const [i, line] of this.#lines.entries()) {
-      await line.say("go on");
-      assertEquals(await this.#pieces[i]!.until(), "begun\ndone\n");
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.#control[Symbol.dispose]();
-  }
-}
 
 suiteWith([nginx], "A stop of the program behind nginx", () => {
   it("lets what is under way finish, and nothing breaks off", async () => {
@@ -93,31 +52,3 @@ suiteWith([nginx], "A stop of the program behind nginx", () => {
     await late.body?.cancel();
   });
 });
-
-suiteWith([lighttpd], "A stop of the program started by lighttpd", () => {
-  it("lets what is under way finish, and another one starts", async () => {
-    await using folder = new Folder();
-    await using site = await startServer(lighttpd, folder.path, {
-      command: appCommand({ permissions: PERMISSIONS.inherited }),
-    });
-    const pid = await (await get(site, "/pid")).text();
-    using held = await Held.begin(site, 8);
-    Deno.kill(Number(pid), "SIGTERM");
-    await held.end();
-    assert(await anotherThan(site, [pid]) !== pid);
-  });
-});
-
-/** The process that answers next, once it is none of these. */
-async function anotherThan(
-  site: Site,
-  known: readonly string[],
-): Promise<string> {
-  const deadline = Date.now() + DEADLINE_MS;
-  for (;;) {
-    const response = await get(site, "/pid");
-    const pid = await response.text();
-    if (response.status === 200 && !known.includes(pid)) return pid;
-    assert(Date.now() < deadline, `still ${response.status} ${pid}`);
-  }
-}

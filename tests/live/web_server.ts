@@ -20,6 +20,11 @@ export interface Behind {
   readonly command?: readonly string[];
   /** How many of those it starts. */
   readonly processes?: number;
+  /**
+   * Where an Authorizer of what is below `/guarded/` listens; empty for the
+   * command.
+   */
+  readonly authorizer?: string;
 }
 
 /** A web server. */
@@ -42,6 +47,8 @@ export interface WebServer {
   readonly stop?: Deno.Signal;
   /** Files without which it cannot run, besides its program. */
   readonly needs?: readonly string[];
+  /** Where an Authorizer may be that it asks; without it, it asks none. */
+  readonly asksAuthorizer?: "Unix" | "TCP" | "command";
   /** Whether what a program logs comes to its log. */
   readonly logs: boolean;
   /** Whether it can be in front of several programs that listen. */

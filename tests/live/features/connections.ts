@@ -5,8 +5,8 @@ import { Control, saying } from "../control.ts";
 import type { Feature } from "../features.ts";
 import { Folder } from "../folder.ts";
 import { RawClient } from "../http.ts";
-import { startApp, startedCommand } from "../program.ts";
-import { freePorts, get, startServer } from "../site.ts";
+import { FREE_PORT, startedCommand, startOn } from "../program.ts";
+import { get, startServer } from "../site.ts";
 import type { Trial } from "../trial.ts";
 import type { Behind } from "../web_server.ts";
 
@@ -33,7 +33,7 @@ async function version({ live }: Trial): Promise<string> {
 /** Whether the program answers behind it. */
 async function answers(
   { webServer }: Trial,
-  behind: (folder: string) => Promise<Behind>,
+  behind: (folder: string) => Behind | Promise<Behind>,
 ): Promise<string> {
   await using folder = new Folder();
   const { path } = folder;
@@ -45,27 +45,15 @@ async function answers(
 
 async function connectsOverTcp(trial: Trial): Promise<string> {
   if (!trial.webServer.connects) return "no";
-  for (let attempt = 1;; attempt++) {
-    const address = `127.0.0.1:${freePorts(1)[0]}`;
-    try {
-      await using _app = await startApp(address);
-      return await answers(
-        trial,
-        () => Promise.resolve({ addresses: [address] }),
-      );
-    } catch (error) {
-      // Another program was faster.
-      if (attempt === 5 || !`${error}`.includes("ADDRESS_IN_USE")) throw error;
-    }
-  }
+  await using app = await startOn(FREE_PORT);
+  return await answers(trial, () => ({ addresses: [app.address] }));
 }
 
 async function connectsOverUnix(trial: Trial): Promise<string> {
   if (!trial.webServer.connects) return "no";
   await using folder = new Folder();
-  const address = `${folder.path}/app.sock`;
-  await using _app = await startApp(address);
-  return await answers(trial, () => Promise.resolve({ addresses: [address] }));
+  await using app = await startOn(`${folder.path}/app.sock`);
+  return await answers(trial, () => ({ addresses: [app.address] }));
 }
 
 async function starts(trial: Trial): Promise<string> {

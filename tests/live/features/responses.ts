@@ -2,7 +2,7 @@
 
 import { Control, saying } from "../control.ts";
 import type { Feature } from "../features.ts";
-import { askRaw, RawClient, requestLines } from "../http.ts";
+import { askBroken, askRaw, RawClient, requestLines } from "../http.ts";
 import type { RawAnswer } from "../http.ts";
 import type { Trial } from "../trial.ts";
 
@@ -68,9 +68,8 @@ async function answersRanges(trial: Trial): Promise<string> {
   return status === 206 ? "yes" : "no";
 }
 
-async function breaksOff(trial: Trial): Promise<string> {
-  const { status, isWhole } = await ask(trial, "/error?begun");
-  if (status !== 200) return `is a ${status}`;
+async function breaksOff({ live }: Trial): Promise<string> {
+  const { isWhole } = await askBroken(live.site.port);
   return isWhole ? "looks whole" : "breaks off";
 }
 

@@ -18,18 +18,33 @@ export const proxyFcgi: WebServer = {
   starts: false,
   shown: "connects",
   logs: true,
+  asksAuthorizer: "TCP",
   balances: false,
   async configure(place, behind) {
+    const { authorizer } = behind;
     const address = onlyAddress(behind);
-    const modules = ["env", "proxy", "proxy_fcgi", "authz_core"];
     const shown = withValues(blocks("apache")[0]!, {
       "unix:/run/hello.sock|fcgi://hello/": address.startsWith("/")
         ? `unix:${address}|fcgi://hello/`
         : `fcgi://${address}/`,
     });
-    return await write(place, modules, shown);
+    if (authorizer === undefined) {
+      return await write(place, { modules: PROXY, shown });
+    }
+    return await write(place, {
+      modules: [...PROXY, "authn_core", "authnz_fcgi", "authz_user"],
+      global: `AuthnzFcgiDefineProvider authn guard fcgi://${authorizer}/`,
+      shown: `${shown}
+<Location /guarded/>
+  AuthType none
+  AuthnzFcgiCheckAuthnProvider guard Authoritative On RequireBasicAuth Off UserExpr "%{reqenv:AUTH_USER}"
+  Require valid-user
+</Location>`,
+    });
   },
 };
+
+const PROXY = ["authz_core", "env", "proxy", "proxy_fcgi"];
 
 export const fcgid: WebServer = {
   ...SHARED,
@@ -38,26 +53,31 @@ export const fcgid: WebServer = {
   starts: true,
   shown: "starts",
   logs: true,
+  asksAuthorizer: "command",
   balances: false,
   changesUser: true,
   needs: [`${MODULES}/mod_fcgid.so`],
-  async configure(place, behind) {
+  async configure(place, { authorizer, command, processes = 4 }) {
     const { folder } = place;
-    const script = await scriptOf(folder, behind.command);
+    const script = await scriptOf(folder, command);
     const shown = withValues(blocks("apache")[1]!, {
       "/srv/hello/hello.fcgi/": `${script}/`,
       "/srv/hello>": `${folder}>`,
       "DENO_DIR /var/cache/deno": `DENO_DIR ${await cache(folder)}`,
     });
-    const { processes = 4 } = behind;
-    return await write(
-      place,
-      ["alias", "authz_core", "fcgid"],
-      shown,
-      `FcgidIPCDir ${folder}/fcgid
+    // Of its own path, or else it asks about PATH_INFO as well.
+    const guard = `ScriptAlias /guarded/ ${script}/
+<Location /guarded/>
+  FcgidAccessChecker ${script}
+  FcgidAccessCheckerAuthoritative On
+</Location>`;
+    return await write(place, {
+      modules: ["alias", "authz_core", "fcgid"],
+      global: `FcgidIPCDir ${folder}/fcgid
 FcgidProcessTableFile ${folder}/fcgid_shm
 FcgidMaxProcessesPerClass ${processes}`,
-    );
+      shown: authorizer === undefined ? shown : `${guard}\n${shown}`,
+    });
   },
 };
 
@@ -70,13 +90,22 @@ async function cache(folder: string): Promise<string> {
   return path;
 }
 
+/** What of a configuration is not the same for both. */
+interface Settings {
+  modules: readonly string[];
+  /** Of the server as a whole. */
+  global?: string;
+  /** Of each host. */
+  shown: string;
+}
+
 async function write(
   { folder, port, securePort, certificate }: Place,
-  modules: readonly string[],
-  shown: string,
-  more = "",
+  { modules, global = "", shown }: Settings,
 ): Promise<string[]> {
-  const loaded = ["mpm_event", "ssl", "http2", ...modules];
+  const loaded = ["mpm_event", "ssl", "http2", ...modules].map((name) =>
+    `LoadModule ${name}_module ${MODULES}/mod_${name}.so`
+  );
   await Deno.writeTextFile(
     `${folder}/apache.conf`,
     `ServerRoot ${folder}
@@ -88,15 +117,10 @@ Listen 127.0.0.1:${securePort}
 ${IS_ROOT ? "User www-data\nGroup www-data" : ""}
 ErrorLog /dev/stderr
 StartServers 1
-${
-      loaded.map((name) =>
-        `LoadModule ${name}_module ${MODULES}/mod_${name}.so`
-      )
-        .join("\n")
-    }
+${loaded.join("\n")}
 Protocols h2 http/1.1
 DocumentRoot ${folder}
-${more}
+${global}
 <VirtualHost 127.0.0.1:${port}>
 ${shown}
 </VirtualHost>

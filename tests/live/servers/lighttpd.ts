@@ -11,6 +11,7 @@ export const lighttpd: WebServer = {
   connects: true,
   starts: true,
   shown: "starts",
+  asksAuthorizer: "Unix",
   logs: true,
   balances: true,
   portTaken: /Address already in use/,
@@ -35,11 +36,18 @@ $SERVER["socket"] == "127.0.0.1:${securePort}" {
   ssl.pemfile = "${certificate}"
 }
 fastcgi.server = ${server}
+${guard(behind)}
 `,
     );
     return ["-D", "-f", `${folder}/lighttpd.conf`];
   },
 };
+
+function guard({ authorizer }: Behind): string {
+  if (authorizer === undefined) return "";
+  return `fastcgi.server += ( "/guarded/" => ((
+  ${lighttpdHost(authorizer)}, "mode" => "authorizer" )) )`;
+}
 
 async function starting(
   { folder }: Place,
@@ -59,8 +67,7 @@ async function starting(
 
 function connecting({ addresses = [] }: Behind): string {
   const hosts = addresses.map((address) => `(${lighttpdHost(address)})`);
-  return `( "/" => (${hosts.join(", ")}) )
-fastcgi.balance = "round-robin"`;
+  return `( "/" => (${hosts.join(", ")}) )\nfastcgi.balance = "round-robin"`;
 }
 
 /** What lighttpd is told of a program that listens. */

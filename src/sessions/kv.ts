@@ -229,7 +229,7 @@ export class KvSessionStore implements SessionStore, AsyncDisposable {
   async close(): Promise<void> {
     const opening = this.#opening;
     this.#opening = null;
-    (await opening)?.close();
+    (await opening?.catch(() => null))?.close();
   }
 
   /** As {@linkcode KvSessionStore.close}. */

@@ -236,6 +236,8 @@ export class RedisSessionStore implements SessionStore, AsyncDisposable {
     try {
       return await question(client);
     } catch (error) {
+      // It may be dead without a word, and would be for a quarter of an hour.
+      if (isTimeOut(error)) client.stream.destroy();
       throw this.#failed("ask", this.#fault ?? error);
     } finally {
       if (--this.#asking === 0) client.stream.unref();
@@ -314,6 +316,10 @@ function needsOf(url: string): Need[] {
     );
   }
   return [env, net(`${hostname}:${port || 6379}`)];
+}
+
+function isTimeOut(error: unknown): boolean {
+  return error instanceof Error && error.message === "Command timed out";
 }
 
 function withoutPassword(url: string): string {

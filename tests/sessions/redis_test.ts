@@ -209,6 +209,8 @@ test("RedisSessionStore gives up on a server that does not answer", async () => 
     Deno.kill(here.server.pid, "SIGCONT");
   }
   assertEquals(await read(patient, id), {});
+  // It has let go of the connection that did not answer.
+  await within(connect(), "an impatient store to connect again");
 });
 
 test("RedisSessionStore passes on what Redis refuses", async () => {

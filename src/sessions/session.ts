@@ -9,6 +9,11 @@
  * the answer finds them. An error that leaves `service()` drops them, unless it
  * is an {@linkcode HttpError} below 500.
  *
+ * What it does in its store at once, {@linkcode Session.update},
+ * {@linkcode Session.destroy} and {@linkcode Session.regenerate}, need not be
+ * awaited: it is done before the answer, and an error that nobody waits for
+ * fails the request.
+ *
  * Requests of one session may run at the same time, in several processes too.
  * Their changes come together key by key, and none that was answered for is
  * lost: a request that has got a value and sets or deletes it fails with

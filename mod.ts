@@ -36,7 +36,7 @@ export type {
   UploadedFiles,
 } from "./src/forms/form.ts";
 export type { FetchApplication } from "./src/gateway/fetch.ts";
-export { Gateway } from "./src/gateway/gateway.ts";
+export { Gateway, validator } from "./src/gateway/gateway.ts";
 export type { ObserveOptions } from "./src/observe/options.ts";
 export { serve } from "./src/gateway/serve.ts";
 export type {
@@ -47,9 +47,8 @@ export type {
   ServerAt,
   ServeTcpOptions,
   ServeUnixOptions,
-} from "./src/gateway/serve.ts";
+} from "./src/gateway/serve_types.ts";
 export type { ServeHandlerInfo } from "./src/gateway/serve_info.ts";
-export { validator } from "./src/gateway/validator.ts";
 export type {
   StartResponse,
   WsgiApplication,

@@ -1,118 +1,41 @@
 // serve(): a web-standard handler as a server, with the overloads and options
 // of `Deno.serve`.
+//
+// It is loaded with the package, before anything listens: hence its types are
+// in a file of their own, and what answers is loaded when it is called.
 
 import { Application } from "../application.ts";
-import type { ApplicationOptions } from "../options.ts";
 import type { ServiceRequest } from "../request.ts";
 import type { ServiceResponse } from "../response.ts";
-import { DEFAULT_ADDRESS, formatAddress, listen } from "../server/address.ts";
+import {
+  DEFAULT_ADDRESS,
+  formatAddress,
+  listen,
+  parseAddress,
+} from "../server/address.ts";
 import type { AllowedClients } from "../server/allowed_clients.ts";
+import {
+  isInheritedSocket,
+  isInheritedSocketAtOnce,
+  listenInherited,
+} from "../server/inherited.ts";
 import type { ListenOptions } from "../server/listen_options.ts";
 import { serveOn } from "../server/server.ts";
 import type { FastCGIServer } from "../server/server.ts";
-import type { TransportListener } from "../server/transport.ts";
-import { listenByDefault } from "./default_listener.ts";
+import type { Transport, TransportListener } from "../server/transport.ts";
 import type { FetchApplication } from "./fetch.ts";
 import { LoadedService } from "./gateway.ts";
-import type { ServeHandlerInfo } from "./serve_info.ts";
+import type {
+  ServeHandler,
+  ServeInit,
+  ServeOptions,
+  ServerAt,
+  ServeTcpOptions,
+  ServeUnixOptions,
+} from "./serve_types.ts";
 
-/**
- * Answers requests.
- *
- * @param request The request.
- * @param info What else is known of it.
- * @returns The response.
- */
-export type ServeHandler = (
-  request: Request,
-  info: ServeHandlerInfo,
-) => Response | Promise<Response>;
-
-/** What {@linkcode serve} may be told beside where to listen. */
-export interface ServeBaseOptions extends ApplicationOptions {
-  /** Stops the server, gracefully, when it fires. */
-  signal?: AbortSignal;
-  /**
-   * Answers for what the handler threw, or for what it returned that is no
-   * Response to send. The default writes it to the error stream, and answers
-   * as an {@linkcode Application} does.
-   */
-  onError?: (error: unknown) => Response | Promise<Response>;
-}
-
-/** The options of {@linkcode serve} on TCP. */
-export interface ServeTcpOptions extends ServeBaseOptions {
-  /** The port; 0 takes a free one. */
-  port: number;
-  /**
-   * The host, as of {@linkcode TcpListenOptions}.
-   *
-   * @default {"127.0.0.1"}
-   */
-  hostname?: string;
-  /**
-   * Called once it listens, with the address. The default writes one line that
-   * says so.
-   */
-  onListen?: (addr: Deno.NetAddr) => void;
-}
-
-/** The options of {@linkcode serve} on a Unix socket. */
-export interface ServeUnixOptions extends ServeBaseOptions {
-  /** The path of the socket. */
-  path: string;
-  /** Its permissions, as of {@linkcode UnixListenOptions}. */
-  mode?: number;
-  /** Its owner, as of {@linkcode UnixListenOptions}. */
-  owner?: string | number;
-  /** Its group, as of {@linkcode UnixListenOptions}. */
-  group?: string | number;
-  /** As of {@linkcode ServeTcpOptions}. */
-  onListen?: (addr: Deno.UnixAddr) => void;
-}
-
-/**
- * The options of {@linkcode serve}, wherever it listens. Without an address
- * that is the socket inherited as descriptor 0; where that is none, the address
- * in the environment variable `SMISK_BIND`, if it may be read; otherwise
- * 127.0.0.1:9000.
- */
-export interface ServeOptions extends ServeBaseOptions {
-  /** The host, as of {@linkcode TcpListenOptions}. */
-  hostname?: string;
-  /**
-   * The port; 0 takes a free one.
-   *
-   * @default {9000}
-   */
-  port?: number;
-  /** The path of a Unix socket to listen on, in place of TCP. */
-  path?: string;
-  /** Its permissions, as of {@linkcode UnixListenOptions}. */
-  mode?: number;
-  /** Its owner, as of {@linkcode UnixListenOptions}. */
-  owner?: string | number;
-  /** Its group, as of {@linkcode UnixListenOptions}. */
-  group?: string | number;
-  /** An inherited listening socket, as of {@linkcode ListenOptions}. */
-  fd?: number;
-  /**
-   * As of {@linkcode ServeTcpOptions}; the address is null on an inherited Unix
-   * socket, of which the system tells nothing.
-   */
-  onListen?: (addr: Deno.Addr | null) => void;
-}
-
-/** The handler of {@linkcode serve}, among its options. */
-export type ServeInit = {
-  /** Answers requests. */
-  handler: ServeHandler;
-} | FetchApplication;
-
-/** A server whose address is of a kind that is known. */
-export type ServerAt<Addr extends Deno.Addr> = FastCGIServer & {
-  readonly addr: Addr;
-};
+/** The environment variable that tells where to listen. */
+const BIND_VARIABLE = "SMISK_BIND";
 
 /**
  * Serves a web-standard handler over FastCGI, as `Deno.serve` does over HTTP.
@@ -327,4 +250,96 @@ function stopWith(server: FastCGIServer, signal: AbortSignal): void {
   signal.addEventListener("abort", stop, { once: true });
   const forget = () => signal.removeEventListener("abort", stop);
   server.finished.then(forget, forget);
+}
+
+/** A listening socket that may not be chosen yet. */
+interface DefaultListener extends TransportListener {
+  /** Settles once it listens; null where it does already. */
+  readonly ready: Promise<void> | null;
+  /** Where it listens, as far as it was told. */
+  readonly address: ListenOptions;
+}
+
+/**
+ * Listens where nothing told where to: on the socket inherited as descriptor
+ * 0, which is known only a moment later to be one that listens, or else on the
+ * address in the environment or the default one.
+ */
+function listenByDefault(): DefaultListener {
+  return isInheritedSocketAtOnce() ?? isInheritedSocket()
+    ? new InheritedOrDefault()
+    : listenOnDefault();
+}
+
+function listenOnDefault(): DefaultListener {
+  const address = addressOfEnvironment();
+  const listener = listen(address);
+  return {
+    address,
+    ready: null,
+    addr: listener.addr,
+    accept: () => listener.accept(),
+    close: () => listener.close(),
+    ref: () => listener.ref(),
+    unref: () => listener.unref(),
+  };
+}
+
+function addressOfEnvironment(): ListenOptions {
+  const { state } = Deno.permissions.querySync({
+    name: "env",
+    variable: BIND_VARIABLE,
+  });
+  const text = state === "granted" ? Deno.env.get(BIND_VARIABLE) : undefined;
+  return text ? parseAddress(text) : DEFAULT_ADDRESS;
+}
+
+/** Descriptor 0 where it listens: a connection may be there in its place. */
+class InheritedOrDefault implements DefaultListener {
+  #chosen: TransportListener;
+  #isClosed = false;
+  #isRef = true;
+  address: ListenOptions = { fd: 0 };
+  readonly ready: Promise<void>;
+
+  constructor() {
+    const inherited = listenInherited(0);
+    this.#chosen = inherited;
+    this.ready = inherited.ready.catch(() => this.#change());
+    // Who accepts is told.
+    this.ready.catch(() => {});
+  }
+
+  #change(): void {
+    this.#chosen.close();
+    if (this.#isClosed) return;
+    const chosen = listenOnDefault();
+    this.#chosen = chosen;
+    this.address = chosen.address;
+    if (!this.#isRef) chosen.unref();
+  }
+
+  get addr(): Deno.Addr | null {
+    return this.#chosen.addr;
+  }
+
+  async accept(): Promise<Transport> {
+    await this.ready;
+    return await this.#chosen.accept();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#chosen.close();
+  }
+
+  ref(): void {
+    this.#isRef = true;
+    this.#chosen.ref();
+  }
+
+  unref(): void {
+    this.#isRef = false;
+    this.#chosen.unref();
+  }
 }

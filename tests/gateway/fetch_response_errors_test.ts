@@ -1,7 +1,7 @@
 // Responses that cannot be sent, or not again.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { ServeHandler } from "../../src/gateway/serve.ts";
+import type { ServeHandler } from "../../src/gateway/serve_types.ts";
 import { bothWays, texts } from "../support/fetch.ts";
 import { request } from "../support/wire.ts";
 

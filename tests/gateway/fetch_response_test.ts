@@ -2,7 +2,7 @@
 // what to compare with.
 
 import { assert, assertEquals } from "@std/assert";
-import type { ServeHandler } from "../../src/gateway/serve.ts";
+import type { ServeHandler } from "../../src/gateway/serve_types.ts";
 import { bothWays, someBytes, texts } from "../support/fetch.ts";
 import { request } from "../support/wire.ts";
 

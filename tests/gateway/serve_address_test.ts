@@ -1,6 +1,7 @@
 // serve() where nothing tells where to listen.
 
 import { assertEquals } from "@std/assert";
+import { freePorts } from "../live/site.ts";
 import { Peer, within } from "../support/peer.ts";
 import { isInstalled, Program } from "../support/program.ts";
 import { request } from "../support/wire.ts";
@@ -93,3 +94,50 @@ Deno.test({
       assertEquals((await peer.ask(request())).text, "Hello");
     }),
 });
+
+Deno.test({
+  name: "serve() listens on an inherited socket, and tells its address",
+  ignore: !isInstalled("spawn-fcgi"),
+  fn: () =>
+    inFolder(async (folder) => {
+      const [port, program] = await spawned(
+        await written(
+          folder,
+          `serve({
+            onListen: (addr) => console.log(\`told \${JSON.stringify(addr)}\`),
+          }, () => {
+            console.log(\`is at \${server.addr.port}\`);
+            return new Response("Hello");
+          })`,
+        ),
+      );
+      await using _program = program;
+      const [, told] = await program.until(/^told (.*)$/);
+      const addr = { transport: "tcp", hostname: "127.0.0.1", port };
+      assertEquals(JSON.parse(told!), addr);
+      using peer = await Peer.connect(addr);
+      assertEquals((await peer.ask(request())).text, "Hello");
+      await program.until(new RegExp(`^is at ${port}$`));
+    }),
+});
+
+/** Runs Deno by spawn-fcgi, on a free port. */
+async function spawned(args: string[]): Promise<[number, Program]> {
+  for (let attempt = 1;; attempt++) {
+    const [port] = freePorts(1) as [number];
+    const program = new Program("spawn-fcgi", {
+      args: [
+        ...["-n", "-a", "127.0.0.1", "-p", `${port}`, "--"],
+        ...[Deno.execPath(), ...args],
+      ],
+    });
+    try {
+      await program.until(/^told /);
+      return [port, program];
+    } catch (error) {
+      await program.stop();
+      // Another was faster to take it.
+      if (attempt === 5 || !/in use/.test(program.said)) throw error;
+    }
+  }
+}

@@ -6,7 +6,7 @@ import { serveFetch } from "../../src/gateway/fetch.ts";
 import type { Internals } from "../../src/gateway/fetch.ts";
 import { findRequestInternals } from "../../src/gateway/runtime_request.ts";
 import { findResponseReader } from "../../src/gateway/runtime_response.ts";
-import type { ServeHandler } from "../../src/gateway/serve.ts";
+import type { ServeHandler } from "../../src/gateway/serve_types.ts";
 import { ask } from "./ask.ts";
 import type { Asked, Question } from "./ask.ts";
 import type { Peer } from "./peer.ts";

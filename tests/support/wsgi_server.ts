@@ -1,7 +1,7 @@
 // A WSGI server without sockets, and applications for it: what validator() is
 // put between.
 
-import { validator } from "../../src/gateway/validator.ts";
+import { validator } from "../../src/gateway/gateway.ts";
 import type {
   StartResponse,
   WsgiApplication,

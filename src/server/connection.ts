@@ -4,8 +4,7 @@
 //
 // Hot. What was measured, on a Unix socket with 64 connections:
 // - A short answer is not written by the service but at the end of the read
-//   that brought it, when the empty STDIN record, which comes behind the
-//   parameters, has been seen: so END_REQUEST is in the same write.
+//   that brought it, when the empty STDIN record has been seen as well.
 // - A read buffer of 2 KiB holds a usual request. Larger ones are lent while
 //   a body comes in, for 10,000 idle connections would otherwise hold 600 MB.
 
@@ -71,6 +70,7 @@ export class Connection implements DispatcherHost, WriterHandler {
   #isBroken = false;
   /** Whether nothing has come yet. */
   isFresh = true;
+  stopsAtResponse: boolean | null = null;
   #drained = 0;
   /** Settles when reading may go on, or the last request has ended. */
   #wake: PromiseWithResolvers<void> | null = null;

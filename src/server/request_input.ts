@@ -14,6 +14,11 @@ import { RequestParams } from "./params.ts";
 export interface RequestInputHost extends InputOwner {
   /** The limits in force. */
   readonly limits: Limits;
+  /**
+   * Whether the web server sends nothing more of a body once it is answered;
+   * null until one of its requests was asked, for all are of the same.
+   */
+  stopsAtResponse: boolean | null;
 }
 
 /** A request with its input. */
@@ -165,9 +170,11 @@ export abstract class RequestInput extends RequestParams {
     this.#input?.discard();
     this.#data?.discard();
     if (
-      !this.isInputComplete && this.hasParams && this.refusal === null &&
-      stopsAtResponse((name) => this.latin1Param(name))
-    ) this.isInputGivenUp = true;
+      this.isInputComplete || !this.hasParams || this.refusal !== null
+    ) return;
+    this.isInputGivenUp = this.#host.stopsAtResponse ??= stopsAtResponse(
+      (name) => this.latin1Param(name),
+    );
   }
 
   /** Nothing more will come: reading fails. */

@@ -165,15 +165,20 @@ export class ClientConnection implements RecordHandler {
     if (!this.isUsable || !this.isFree || !this.#parser.isAtBoundary) {
       return false;
     }
-    const read = this.#pending ??= this.#transport.read(this.#buffer);
     this.#isIdle = true;
     this.#transport.unref();
+    this.#watchIdle();
+    return true;
+  }
+
+  #watchIdle(): void {
+    const read = this.#pending ??= this.#transport.read(this.#buffer);
     const ended = () => {
       // Where it is asked something meanwhile, #read() has it.
-      if (this.#pending === read && this.#isIdle) this.close();
+      const isAsked = !this.#isIdle || this.#question !== null;
+      if (this.#pending === read && !isAsked) this.close();
     };
     read.then(ended, ended);
-    return true;
   }
 
   /** It is asked something: it keeps the process running again. */
@@ -192,11 +197,13 @@ export class ClientConnection implements RecordHandler {
   async #readOn(): Promise<void> {
     do await this.#read(); while (this.#wantsInput());
     this.#isReading = false;
+    if (this.#isIdle && !this.#isClosed) this.#watchIdle();
   }
 
   #wantsInput(): boolean {
     if (this.#isClosed) return false;
-    let isHungry = this.#question !== null;
+    // With requests, the answer comes along with theirs.
+    let isHungry = this.#question !== null && this.#sinks.size === 0;
     let isFull = false;
     for (const sink of this.#sinks.values()) {
       isHungry ||= sink.isHungry;
@@ -263,12 +270,7 @@ export class ClientConnection implements RecordHandler {
     this.#parts.changed(this);
   }
 
-  /**
-   * Writes bytes, all of them, after those that are being written.
-   *
-   * @param bytes Whole records; they must not change until they are written.
-   * @returns Whether they were taken: false where the other end is gone.
-   */
+  /** As {@linkcode RecordWriter.write}. */
   write(bytes: Uint8Array): Promise<boolean> {
     return this.#writer.write(bytes);
   }

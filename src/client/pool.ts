@@ -233,13 +233,17 @@ export class ConnectionPool {
     signal: AbortSignal | null,
   ): Promise<ClientConnection> {
     this.#hasAsked = true;
-    try {
-      const asking = connection.ask(VALUE_NAMES, QUESTION_MS);
-      this.#learn(await unlessAborted(signal, asking));
-    } catch {
-      // A server that does not answer has not offered anything; one that
-      // closes is asked no more.
-    }
+    // An answer may come late, which is not too late to learn from.
+    const asking = connection.ask(VALUE_NAMES, Infinity)
+      .then((values) => this.#learn(values))
+      // A server that closes is asked no more.
+      .catch(() => {});
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, QUESTION_MS);
+    });
+    await unlessAborted(signal, Promise.race([asking, late])).catch(() => {});
+    clearTimeout(timer);
     if (signal?.aborted) {
       this.release(connection, false);
       throw signal.reason;

@@ -355,12 +355,16 @@ Deno.test("FastCGIClient stops sending a body once its answer has ended, and goe
   await using client = new FastCGIClient(server.address);
   await client.values();
   const cancelled = gate();
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await new Promise((resolve) => timer = setTimeout(resolve, 1));
       controller.enqueue(new Uint8Array(1000));
     },
-    cancel: () => cancelled.resolve(),
+    cancel() {
+      clearTimeout(timer);
+      cancelled.resolve();
+    },
   });
   const asked = text(client, "/a", { method: "POST", body });
   const first = () => server.records.find(({ type }) => type === STDIN);

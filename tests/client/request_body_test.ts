@@ -17,13 +17,15 @@ const echo: Service = async (request, response) => {
 
 /** Chunks that have to be waited for. */
 function slowly(...lengths: number[]): ReadableStream<Uint8Array> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
   return new ReadableStream({
     async pull(controller) {
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await new Promise((resolve) => timer = setTimeout(resolve, 2));
       const length = lengths.shift();
       if (length === undefined) controller.close();
       else controller.enqueue(new Uint8Array(length));
     },
+    cancel: () => clearTimeout(timer),
   }, { highWaterMark: 0 });
 }
 

@@ -1,30 +1,24 @@
 // FastCGIClient.send(): a request as it is told, and the answer as it comes.
-// FastCGIClient.values(): what a server says of itself.
 
-import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { FastCGIClient } from "../../src/client/client.ts";
 import type { FastCGIEnd } from "../../src/client/client.ts";
-import { ClosedError, LimitError, ProtocolError } from "../../src/errors.ts";
-import type { FastCgiError } from "../../src/errors.ts";
+import { ClosedError } from "../../src/errors.ts";
 import { get } from "../support/answering.ts";
 import { served } from "../support/clients.ts";
 import { within } from "../support/peer.ts";
 import { gate } from "../support/running.ts";
-import { readParams, readRequest, Scripted } from "../support/scripted.ts";
+import { readRequest, Scripted } from "../support/scripted.ts";
 import {
   bytes,
   concatLarge,
   end,
-  GET_VALUES,
-  GET_VALUES_RESULT,
-  pairs,
   readPairs,
   record,
   response,
   STDERR,
   STDIN,
   STDOUT,
-  UNKNOWN_TYPE,
 } from "../support/wire.ts";
 
 const read = (stream: ReadableStream<Uint8Array>) =>
@@ -211,168 +205,4 @@ Deno.test("FastCGIClient.send() fails where the server closes before or amid its
   const { stdout, end } = await client.send({});
   await assertRejects(() => read(stdout), ClosedError);
   await assertRejects(() => end, ClosedError);
-});
-
-// Values
-
-Deno.test("FastCGIClient.values() gives what an application says of itself, and of what else it is asked", async () => {
-  await using app = served(() => {});
-  const values = await app.client.values(["UNHEARD_OF"]);
-  assertEquals(Object.keys(values).sort(), [
-    "FCGI_MAX_CONNS",
-    "FCGI_MAX_REQS",
-    "FCGI_MPXS_CONNS",
-  ]);
-  assertEquals(values.FCGI_MPXS_CONNS, "1");
-  // The connection of the question is kept.
-  await (await app.fetch("/")).text();
-  assertEquals(app.connections(), 1);
-});
-
-Deno.test("FastCGIClient.values() asks in one padded record", async () => {
-  const heard = gate<Uint8Array>();
-  await using server = new Scripted(async (peer) => {
-    const buffer = new Uint8Array(4096);
-    const length = await peer.conn.read(buffer);
-    heard.resolve(buffer.slice(0, length!));
-    await peer.send(RESULT);
-    await peer.toEnd();
-  });
-  await using client = new FastCGIClient(server.address);
-  await client.values();
-  // libfcgi does not answer before it has a byte beyond the pairs.
-  assertEquals(
-    await heard.promise,
-    record(
-      GET_VALUES,
-      0,
-      pairs({ FCGI_MAX_CONNS: "", FCGI_MAX_REQS: "", FCGI_MPXS_CONNS: "" }),
-      8,
-    ).map((byte) => byte === 0xaa ? 0 : byte),
-  );
-});
-
-const RESULT = record(
-  GET_VALUES_RESULT,
-  0,
-  pairs({ FCGI_MPXS_CONNS: "0", OTHER: "x".repeat(300) }),
-  3,
-);
-
-Deno.test("FastCGIClient.values() takes an answer that is cut anywhere", async () => {
-  await using server = new Scripted(async (peer, index) => {
-    await peer.until(({ type }) => type === GET_VALUES);
-    await peer.conn.write(RESULT.subarray(0, index + 1));
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    await peer.conn.write(RESULT.subarray(index + 1));
-    await peer.toEnd().catch(() => {});
-  });
-  for (let i = 0; i < 40; i++) {
-    await using client = new FastCGIClient(server.address);
-    const values = await within(client.values(["OTHER"]), "the values");
-    assertEquals({ ...values }, {
-      FCGI_MPXS_CONNS: "0",
-      OTHER: "x".repeat(300),
-    });
-  }
-});
-
-const NO_VALUES: [
-  name: string,
-  answer: Uint8Array[] | null,
-  expected: (new (...args: never[]) => FastCgiError) | null,
-][] = [
-  ["FCGI_UNKNOWN_TYPE", [record(UNKNOWN_TYPE, 0, "\t\0\0\0\0\0\0\0")], null],
-  ["an empty answer", [record(GET_VALUES_RESULT, 0)], null],
-  [
-    "pairs past the end",
-    [record(GET_VALUES_RESULT, 0, "\x09\x09A")],
-    ProtocolError,
-  ],
-  ["no record", [bytes("HTTP/1.1 400 Bad Request\r\n")], ClosedError],
-  ["nothing, and closes", [], ClosedError],
-  ["nothing, and waits", null, LimitError],
-];
-
-for (const [name, answer, expected] of NO_VALUES) {
-  Deno.test(
-    `FastCGIClient.values() ${
-      expected === null ? "gives nothing" : `fails with a ${expected.name}`
-    } where the server answers with ${name}`,
-    async () => {
-      await using server = new Scripted(async (peer) => {
-        await peer.until(({ type }) => type === GET_VALUES);
-        if (answer === null) await peer.toEnd();
-        else {
-          await peer.send(...answer);
-          peer.close();
-        }
-      });
-      await using client = new FastCGIClient(server.address, {
-        readTimeoutMs: answer === null ? 30 : 10_000,
-      });
-      const asking = within(client.values(), "the values");
-      if (expected === null) assertEquals({ ...await asking }, {});
-      else assertInstanceOf(await assertRejects(() => asking), expected);
-    },
-  );
-}
-
-Deno.test("FastCGIClient.values() may be asked many times at once", async () => {
-  await using app = served(() => {});
-  const all = await Promise.all(
-    Array.from({ length: 20 }, () => app.client.values()),
-  );
-  assertEquals(new Set(all.map((one) => one.FCGI_MPXS_CONNS)), new Set(["1"]));
-});
-
-Deno.test("FastCGIClient.values() is given up by its signal", async () => {
-  await using server = new Scripted(async (peer) => {
-    await peer.toEnd();
-  });
-  await using client = new FastCGIClient(server.address);
-  const controller = new AbortController();
-  const asking = client.values([], { signal: controller.signal });
-  const reason = new Error("on purpose");
-  controller.abort(reason);
-  assertEquals(await assertRejects(() => asking), reason);
-});
-
-Deno.test("FastCGIClient.send() goes on with the request where the server does not answer FCGI_GET_VALUES", async () => {
-  await using server = new Scripted(async (peer) => {
-    const { params } = await readParams(peer);
-    await peer.send(response(`A: b\r\n\r\n${params.PATH_INFO}`));
-    await peer.toEnd();
-  });
-  await using client = new FastCGIClient(server.address);
-  const at = (path: string) => client.fetch(new Request(`http://h${path}`));
-  const both = await within(Promise.all([at("/a"), at("/b")]), "both answers");
-  assertEquals(await Promise.all(both.map((one) => one.text())), ["/a", "/b"]);
-});
-
-Deno.test("FastCGIClient asks on another connection where the server closes at FCGI_GET_VALUES", async () => {
-  await using server = new Scripted(async (peer) => {
-    try {
-      for (;;) {
-        const asked = await peer.until(({ type, content }) =>
-          type === GET_VALUES || type === STDIN && content.length === 0
-        );
-        if (asked.type === GET_VALUES) return peer.close();
-        peer.take();
-        await peer.send(response("A: b\r\n\r\nhello"));
-      }
-    } catch {
-      // Closed by the client.
-    }
-  });
-  await using client = new FastCGIClient(server.address);
-  const posts = ["a", "b", "c"].map(async (body) => {
-    const got = await client.fetch(get({ method: "POST", body }));
-    return await got.text();
-  });
-  assertEquals(await within(Promise.all(posts), "all answers"), [
-    "hello",
-    "hello",
-    "hello",
-  ]);
 });

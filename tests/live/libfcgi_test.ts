@@ -143,12 +143,14 @@ suiteWith(needed, "FastCGIClient in front of libfcgi", () => {
     await using client = open();
     for (let i = 0; i < 4; i++) {
       const controller = new AbortController();
+      let timer: ReturnType<typeof setTimeout> | undefined;
       const body = new ReadableStream<Uint8Array>({
         pull(stream) {
           if (controller.signal.aborted) return;
           stream.enqueue(new Uint8Array(1000));
-          return new Promise((resolve) => setTimeout(resolve, 1));
+          return new Promise((resolve) => timer = setTimeout(resolve, 1));
         },
+        cancel: () => clearTimeout(timer),
       });
       const { signal } = controller;
       const asked = await ask(client, "/echo", {

@@ -1,7 +1,7 @@
 // Apache with either of its modules for FastCGI, as the README configures it.
 
 import { blocks, withValues } from "../../support/readme.ts";
-import { denoCache, IS_ROOT, onlyAddress, scriptOf } from "../web_server.ts";
+import { denoCache, IS_ROOT, scriptOf } from "../web_server.ts";
 import type { Place, WebServer } from "../web_server.ts";
 
 const MODULES = "/usr/lib/apache2/modules";
@@ -19,15 +19,27 @@ export const proxyFcgi: WebServer = {
   shown: "connects",
   logs: true,
   asksAuthorizer: "TCP",
-  balances: false,
-  async configure(place, behind) {
-    const { authorizer } = behind;
-    const address = onlyAddress(behind);
+  balances: true,
+  async configure(place, { addresses = [], authorizer }) {
+    const members = addresses.map((address, i) =>
+      address.startsWith("/")
+        ? `unix:${address}|fcgi://hello${i}/`
+        : `fcgi://${address}/`
+    );
+    const isOne = members.length === 1;
     const shown = withValues(blocks("apache")[0]!, {
-      "unix:/run/hello.sock|fcgi://hello/": address.startsWith("/")
-        ? `unix:${address}|fcgi://hello/`
-        : `fcgi://${address}/`,
+      '"unix:/run/hello.sock|fcgi://hello/" enablereuse=on flushpackets=on':
+        isOne ? `"${members[0]}" ${REUSING}` : "balancer://hello/",
     });
+    if (!isOne) {
+      return await write(place, {
+        modules: [...PROXY, ...BALANCING],
+        global: `<Proxy balancer://hello>
+${members.map((to) => `BalancerMember "${to}" ${REUSING} retry=1`).join("\n")}
+</Proxy>`,
+        shown,
+      });
+    }
     if (authorizer === undefined) {
       return await write(place, { modules: PROXY, shown });
     }
@@ -43,6 +55,11 @@ export const proxyFcgi: WebServer = {
     });
   },
 };
+
+/** How the README has it connect. */
+const REUSING = "enablereuse=on flushpackets=on";
+
+const BALANCING = ["proxy_balancer", "slotmem_shm", "lbmethod_byrequests"];
 
 const PROXY = ["authz_core", "env", "proxy", "proxy_fcgi"];
 

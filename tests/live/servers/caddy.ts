@@ -19,9 +19,9 @@ export const caddy: WebServer = {
     const site = (address: string, inside: string) =>
       withValues(shown, {
         "http://:80": address,
-        "unix//run/hello.sock": addresses.map((address) =>
-          address.startsWith("/") ? `unix/${address}` : address
-        ).join(" "),
+        "unix//run/hello.sock {": `${addresses.map(upstream).join(" ")} {${
+          addresses.length > 1 ? BALANCING : ""
+        }`,
         "  reverse_proxy": `  bind 127.0.0.1\n${inside}\n  reverse_proxy`,
       });
     await Deno.writeTextFile(
@@ -38,3 +38,14 @@ ${site(`https://:${securePort}`, `  tls ${certificate} ${certificate}`)}
     return ["run", "--config", `${folder}/Caddyfile`, "--adapter", "caddyfile"];
   },
 };
+
+function upstream(address: string): string {
+  return address.startsWith("/") ? `unix/${address}` : address;
+}
+
+/** A request goes to the next one where one is gone. */
+const BALANCING = `
+    lb_policy round_robin
+    lb_try_duration 5s
+    lb_try_interval 50ms
+    fail_duration 1s`;

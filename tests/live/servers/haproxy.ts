@@ -17,16 +17,25 @@ export const haproxy: WebServer = {
     const shown = withValues(block("haproxy"), {
       "bind :80": `bind 127.0.0.1:${port}
   bind 127.0.0.1:${securePort} ssl crt ${certificate} alpn h2,http/1.1`,
-      "  server hello unix@/run/hello.sock proto fcgi": addresses.map((
-        address,
-        i,
-      ) =>
-        `  server hello${i} ${
-          address.startsWith("/") ? `unix@${address}` : address
-        } proto fcgi`
-      ).join("\n"),
+      "  server hello unix@/run/hello.sock proto fcgi": [
+        ...addresses.length > 1 ? BALANCING : [],
+        ...addresses.map(server),
+      ].join("\n"),
     });
     await Deno.writeTextFile(`${folder}/haproxy.cfg`, `${shown}\n`);
     return ["-db", "-f", `${folder}/haproxy.cfg`];
   },
 };
+
+/** A request goes to the next one where one is gone. */
+const BALANCING = [
+  "  balance roundrobin",
+  "  option redispatch 1",
+  "  retries 3",
+  "  retry-on conn-failure empty-response response-timeout",
+];
+
+function server(address: string, i: number): string {
+  const where = address.startsWith("/") ? `unix@${address}` : address;
+  return `  server hello${i} ${where} proto fcgi`;
+}

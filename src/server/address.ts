@@ -129,7 +129,49 @@ function listenUnix(options: UnixListenOptions): TransportListener {
       { cause: error },
     );
   }
-  return listener as unknown as TransportListener;
+  return refusing(listener as unknown as TransportListener, path);
+}
+
+/**
+ * Makes the file of a listening Unix socket go before it does. The runtime
+ * removes it by its name once the last `accept` has ended, whose ever it is by
+ * then: that of a server which was started meanwhile is kept aside for so long.
+ */
+function refusing(listener: TransportListener, path: string) {
+  const accept = listener.accept.bind(listener);
+  const close = listener.close.bind(listener);
+  let accepting: Promise<unknown> = Promise.resolve();
+  let isGone = false;
+  return Object.assign(listener, {
+    accept: () => {
+      const accepted = accept();
+      accepting = accepted;
+      return accepted;
+    },
+    refuse: () => {
+      const folder = path.replace(/[^/]*$/, "") || ".";
+      const write = { name: "write", path: folder } as const;
+      if (Deno.permissions.querySync(write).state !== "granted") return;
+      isGone = isDone(() => Deno.removeSync(path));
+    },
+    close: () => {
+      const aside = `${path}.${crypto.randomUUID()}`;
+      const isAside = isGone && isDone(() => Deno.renameSync(path, aside));
+      close();
+      if (!isAside) return;
+      const back = () => Deno.renameSync(aside, path);
+      accepting.then(back, back);
+    },
+  });
+}
+
+function isDone(change: () => void): boolean {
+  try {
+    change();
+    return true;
+  } catch {
+    return false; // There is no such file.
+  }
 }
 
 function bind(path: string): Deno.Listener {

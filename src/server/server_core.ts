@@ -168,6 +168,7 @@ export class ServerCore implements ConnectionOwner {
    */
   async #drain(): Promise<void> {
     this.#isDraining = true;
+    this.#parts.listener.refuse?.();
     const end = performance.now() + DRAIN_MS;
     let seen: number;
     do {

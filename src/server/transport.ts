@@ -28,6 +28,11 @@ export interface TransportListener {
   readonly addr: Deno.Addr | null;
   /** Waits for the next connection; refused once closed. */
   accept(): Promise<Transport>;
+  /**
+   * Lets nobody connect any more; who waits in the system's queue can still be
+   * accepted. Only a Unix socket can do that.
+   */
+  refuse?(): void;
   /** Stops listening. */
   close(): void;
   /** Lets the listener keep the process running. */

@@ -59,6 +59,47 @@ for (const unix of [false, true]) {
   });
 }
 
+Deno.test("shutdown() answers everybody who connects to a Unix socket while it is there", async () => {
+  await using host = new Running(ok, { unix: true });
+  const { path } = host.server.addr as Deno.UnixAddr;
+  let answered = 0;
+  const clients = Array.from({ length: 8 }, async () => {
+    for (let i = 0; i < 100_000; i++) {
+      let peer;
+      try {
+        peer = await Peer.connect({ path });
+      } catch {
+        return; // It is there no more.
+      }
+      using _ = peer;
+      assertEquals((await peer.ask(request({ keep: false }))).text, "ok");
+      answered++;
+    }
+    throw new Error("the stop never came");
+  });
+  while (answered < 200) await host.goOn(1);
+  const stopping = host.server.shutdown();
+  await within(Promise.all(clients), "the clients to be refused");
+  await within(stopping, "the server to stop");
+});
+
+Deno.test("shutdown() leaves the socket of a server that was started meanwhile alone", async () => {
+  await using host = new Running(ok, { unix: true });
+  const { path } = host.server.addr as Deno.UnixAddr;
+  await host.goOn(1);
+  const stopping = host.server.shutdown();
+  const next = new Application();
+  // The file goes at once, and the listening socket a little later.
+  const server = next.listen({ path });
+  try {
+    await within(stopping, "the server to stop");
+    using peer = await Peer.connect({ path });
+    assertEquals((await peer.ask(request())).status, 200);
+  } finally {
+    await server.shutdown();
+  }
+});
+
 Deno.test("shutdown() without a connection settles at once, however often it is called", async () => {
   await using host = new Running(ok);
   const all = [

@@ -15,6 +15,7 @@ export const CONNECTION_FEATURES: readonly Feature[] = [
   { name: "connects over TCP", find: connectsOverTcp },
   { name: "connects over a Unix socket", find: connectsOverUnix },
   { name: "starts the program", find: starts },
+  { name: "goes on with another program where one is gone", find: failsOver },
   { name: "keeps connections", find: keepsConnections },
   { name: "requests at once on a connection", find: sharesConnections },
   { name: "sends FCGI_GET_VALUES", find: asksForValues },
@@ -62,6 +63,23 @@ async function starts(trial: Trial): Promise<string> {
   return await answers(trial, async (folder) => ({
     command: await startedCommand(webServer, folder),
   }));
+}
+
+async function failsOver({ webServer }: Trial): Promise<string> {
+  if (!webServer.balances) return "no";
+  await using folder = new Folder();
+  const { path } = folder;
+  await using stays = await startOn(`${path}/a.sock`);
+  await using goes = await startOn(`${path}/b.sock`);
+  const addresses = [stays.address, goes.address];
+  await using site = await startServer(webServer, path, { addresses });
+  await goes.program.stop("SIGKILL");
+  for (let i = 0; i < 20; i++) {
+    const response = await get(site, "/");
+    await response.body?.cancel();
+    if (response.status !== 200) return "no";
+  }
+  return "yes";
 }
 
 async function keepsConnections(trial: Trial): Promise<string> {

@@ -138,7 +138,9 @@ export class ClientConnection implements RecordHandler {
    * first the answer may still come.
    */
   async ask(names: readonly string[], timeoutMs: number): Promise<Values> {
-    while (this.#question !== null) await this.#question.over;
+    // An earlier one that is not answered is no better than this one.
+    await this.#question?.answered(timeoutMs);
+    if (this.#question !== null) return await this.ask(names, timeoutMs);
     if (this.#isClosed) throw closedEarly(false);
     this.#wake();
     const question = this.#question = new ValuesQuestion(names);

@@ -27,11 +27,7 @@ export class ValuesQuestion {
    */
   constructor(names: readonly string[]) {
     this.#names = names;
-    this.over = this.#answer.promise.then(() => {}, () => {});
   }
-
-  /** Settles when it is answered, or will not be. */
-  readonly over: Promise<void>;
 
   /** The record that asks it. */
   record(): Uint8Array {

@@ -132,6 +132,39 @@ Deno.test("FastCGIClient.values() may be asked many times at once", async () => 
   assertEquals(new Set(all.map((one) => one.FCGI_MPXS_CONNS)), new Set(["1"]));
 });
 
+Deno.test("FastCGIClient.values() fails where an earlier question was never answered, and is answered after one that was", async () => {
+  let answers = false;
+  await using server = new Scripted(async (peer) => {
+    try {
+      for (;;) {
+        const asked = await peer.until(({ type, content }) =>
+          type === GET_VALUES || type === STDIN && content.length === 0
+        );
+        peer.take();
+        if (asked.type === STDIN) await peer.send(response("A: b\r\n\r\nx"));
+        else if (answers) await peer.send(RESULT);
+      }
+    } catch {
+      // Closed by the client.
+    }
+  });
+  await using client = new FastCGIClient(server.address, {
+    maxConnections: 2,
+    readTimeoutMs: 100,
+  });
+  const ask = async () => await (await client.fetch(get())).text();
+  // The second of them asks the server of itself.
+  assertEquals(await Promise.all([ask(), ask()]), ["x", "x"]);
+  const failing = Array.from(
+    { length: 3 },
+    () => assertRejects(() => client.values(), LimitError),
+  );
+  await within(Promise.all(failing), "each to fail");
+  answers = true;
+  const all = await Promise.all([client.values(), client.values()]);
+  assertEquals(all.map((one) => one.FCGI_MPXS_CONNS), ["0", "0"]);
+});
+
 Deno.test("FastCGIClient.values() is given up by its signal", async () => {
   await using server = new Scripted(async (peer) => {
     await peer.toEnd();

@@ -131,15 +131,18 @@ export function systemPath(): string {
   return `${Deno.env.get("PATH") ?? ""}:/usr/sbin:/sbin`;
 }
 
-/** What of a web server is missing, empty where it can run. */
-export function missing(webServer: WebServer): string[] {
-  return [
-    ...["openssl", webServer.command].filter((name) => !isInstalled(name)),
-    ...(webServer.needs ?? []).filter((path) => !exists(path)),
-  ];
+/** What of some programs, files and web servers is missing. */
+export function missing(needed: readonly (string | WebServer)[]): string[] {
+  return needed
+    .flatMap((one) =>
+      typeof one === "string"
+        ? [one]
+        : ["openssl", one.command, ...one.needs ?? []]
+    )
+    .filter((name) => !(name.startsWith("/") ? isFile : isInstalled)(name));
 }
 
-function exists(path: string): boolean {
+function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch {

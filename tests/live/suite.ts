@@ -2,21 +2,17 @@
 // and their names say why.
 
 import { afterAll, beforeAll, describe } from "@std/testing/bdd";
-import { isInstalled } from "../support/program.ts";
 import { Live } from "./live.ts";
 import { missing } from "./site.ts";
 import type { WebServer } from "./web_server.ts";
 
-/** Registers a suite that needs programs or web servers. */
+/** Registers a suite that needs programs, files or web servers. */
 export function suiteWith(
   needed: readonly (string | WebServer)[],
   name: string,
   tests: () => void,
 ): void {
-  const absent = needed.flatMap((one) => {
-    if (typeof one !== "string") return missing(one);
-    return isInstalled(one) ? [] : [one];
-  });
+  const absent = missing(needed);
   if (absent.length === 0) describe(name, tests);
   else describe.skip(`${name} (not run: no ${absent.join(", no ")})`, tests);
 }

@@ -11,7 +11,7 @@ import { Trial } from "./trial.ts";
 /** Milliseconds to wait for what may never happen. */
 const HOPE_MS = 3_000;
 
-const absent = SERVERS.flatMap(missing);
+const absent = missing(SERVERS);
 if (absent.length > 0) {
   console.error(`Not installed: ${absent.join(", ")}`);
   Deno.exit(1);

@@ -36,6 +36,11 @@ export interface RunOptions {
    * 127.0.0.1, or a host and a port.
    */
   http?: { hostname?: string; port: number };
+  /**
+   * A command line, to be taken as that of a program is; what it does not say
+   * the other options do.
+   */
+  args?: readonly string[];
 }
 
 /** The version of this package, as `--version` tells it. */

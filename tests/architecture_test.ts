@@ -92,11 +92,26 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "api",
     "application",
   ],
+  cli: [
+    "command",
+    "gateway",
+    "observe",
+    "observe/options",
+    "errors",
+    "options",
+    "protocol",
+    "cgi",
+    "server",
+    "client",
+    "api",
+    "application",
+  ],
   testing: ["server", "client", "application"],
 };
 
 /** The parts that may name the runtime; all others run anywhere. */
 const MAY_NAME_DENO = [
+  "cli",
   "observe",
   "server",
   "files",

@@ -80,11 +80,14 @@ export async function run(
   options?: RunOptions,
 ): Promise<void> {
   if (options !== undefined) {
-    await serve(app, planOf(options));
+    const plan = await planOf(options);
+    if (plan !== null) await serve(app, plan);
     return;
   }
   try {
-    const plan = Deno.args.length === 0 ? NOTHING_ASKED : await readArguments();
+    const plan = Deno.args.length === 0
+      ? NOTHING_ASKED
+      : await readArguments(Deno.args);
     if (plan !== null && await serve(app, plan)) exitSoon();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
@@ -101,10 +104,10 @@ function exitSoon(): void {
   Deno.unrefTimer(setTimeout(() => Deno.exit(), EXIT_DELAY_MS));
 }
 
-/** What the command line asks for; null where that is done. */
-async function readArguments(): Promise<Plan | null> {
+/** What a command line asks for; null where that is done. */
+async function readArguments(args: readonly string[]): Promise<Plan | null> {
   const { HELP, parseArguments, VERSION } = await import("./arguments.ts");
-  const found = parseArguments(Deno.args);
+  const found = parseArguments(args);
   if (found.print === null) return found;
   console.log(
     found.print === "help"
@@ -114,11 +117,15 @@ async function readArguments(): Promise<Plan | null> {
   return null;
 }
 
-function planOf({ bind, http }: RunOptions): Plan {
+async function planOf({ args, bind, http }: RunOptions): Promise<Plan | null> {
+  const told = args === undefined ? NOTHING_ASKED : await readArguments(args);
+  if (told === null) return null;
+  const bound = bind === undefined ? [] : Array.isArray(bind) ? bind : [bind];
+  const front = http === undefined ? null : { hostname: "127.0.0.1", ...http };
   return {
-    ...NOTHING_ASKED,
-    bind: bind === undefined ? [] : Array.isArray(bind) ? bind : [bind],
-    http: http === undefined ? null : { hostname: "127.0.0.1", ...http },
+    ...told,
+    bind: told.bind.length > 0 ? told.bind : bound,
+    http: told.http ?? front,
   };
 }
 

@@ -1,0 +1,159 @@
+// systemd: the unit of a service that listens itself; or that of a socket, and
+// of the service which systemd starts with it as descriptor 0.
+
+import { cannotPrint, hostAndPort } from "./settings.ts";
+import type { Backend, Settings } from "./settings.ts";
+
+/**
+ * Prints a unit of systemd.
+ *
+ * @param settings What it is for, and which unit.
+ * @returns The text.
+ * @throws {StartError} Where a value cannot stand in it.
+ */
+export function systemdConfig(settings: Settings): string {
+  if (settings.unit !== "socket" && settings.command.length === 0) {
+    throw cannotPrint(
+      "systemd is to start the program: give the command behind --, such as -- /usr/bin/deno run --allow-net /srv/hello/hello.ts",
+    );
+  }
+  switch (settings.unit) {
+    case "socket":
+      return socketUnit(settings);
+    case "socket-service":
+      return serviceUnit(settings, true);
+    default:
+      return serviceUnit(settings, false);
+  }
+}
+
+function serviceUnit(settings: Settings, hasSocket: boolean): string {
+  const { backends, command, name, user, workers } = settings;
+  const args = [
+    ...hasSocket
+      ? []
+      : backends.map((backend) => `--bind=${addressOf(backend)}`),
+    ...workers === null ? [] : [`--workers=${workers}`],
+  ];
+  const sockets = hasSocket
+    ? []
+    : backends.flatMap((backend) => "path" in backend ? [backend.path] : []);
+  if (sockets.length > 0) args.push("--mode=0660");
+  const runtime = sockets.map((path) => runtimeDirectory(path, settings));
+  const own = [...new Set(runtime.filter((folder) => folder !== null))];
+  const [program, ...rest] = command;
+  if (!program!.startsWith("/")) {
+    throw cannotPrint(
+      `systemd needs to know where "${program}" is: write it from /, such as /usr/bin/deno`,
+    );
+  }
+  return `# /etc/systemd/system/${name}.service
+[Unit]
+Description=${specifiers(name)}, a FastCGI application
+${
+    hasSocket
+      ? `Requires=${name}.socket
+After=${name}.socket
+`
+      : "After=network.target\n"
+  }
+[Service]
+ExecStart=${[program!, ...rest, ...args].map(commandWord).join(" ")}
+${
+    hasSocket
+      ? `StandardInput=socket
+StandardOutput=journal
+StandardError=journal
+`
+      : ""
+  }${workers === null ? "" : "ExecReload=/bin/kill -HUP $MAINPID\n"}User=${user}
+# A second try does not help against a wrong command line.
+Restart=on-failure
+RestartPreventExitStatus=2
+# Requests in flight have 30 seconds to finish (shutdownTimeoutMs).
+TimeoutStopSec=35
+CacheDirectory=${name}
+Environment=DENO_DIR=/var/cache/${name}
+${
+    own.map((folder) => `RuntimeDirectory=${setting(folder!)}\n`).join("")
+  }NoNewPrivileges=yes
+PrivateTmp=yes
+ProtectSystem=full
+
+[Install]
+${hasSocket ? `Also=${name}.socket` : "WantedBy=multi-user.target"}
+`;
+}
+
+function socketUnit({ backends, name, user }: Settings): string {
+  if (backends.length !== 1) {
+    throw cannotPrint(
+      `A program takes one socket as descriptor 0, and ${backends.length} addresses are given: print a unit for each, with another --name`,
+    );
+  }
+  const [backend] = backends;
+  return `# /etc/systemd/system/${name}.socket
+[Unit]
+Description=Socket of ${specifiers(name)}
+
+[Socket]
+ListenStream=${setting(addressOf(backend!))}
+${
+    "path" in backend!
+      ? `# Whoever is of this group may connect.
+SocketUser=${user}
+SocketGroup=${user}
+SocketMode=0660
+`
+      : "NoDelay=yes\n"
+  }
+[Install]
+WantedBy=sockets.target
+`;
+}
+
+function addressOf(backend: Backend): string {
+  return "path" in backend
+    ? backend.path
+    : hostAndPort(backend.host, backend.port);
+}
+
+/** The directory that systemd is to make for a socket, null for none. */
+function runtimeDirectory(
+  path: string,
+  { name, user }: Settings,
+): string | null {
+  const [, folder] = /^\/(?:var\/)?run\/([^/]+)\/[^/]+$/.exec(path) ?? [];
+  if (folder !== undefined) return folder;
+  if (/^\/(?:var\/)?run\/[^/]+$/.test(path) && user !== "root") {
+    throw cannotPrint(
+      `${user} cannot make ${path}, for /run belongs to root: use /run/${name}/${name}.sock, whose directory systemd makes`,
+    );
+  }
+  return null;
+}
+
+/** A percent sign that is no specifier. */
+function specifiers(value: string): string {
+  return value.replaceAll("%", "%%");
+}
+
+/** The value of a setting that takes the rest of the line as it is. */
+function setting(value: string): string {
+  if (/^\s|\s$|\\$/.test(value)) {
+    throw cannotPrint(
+      `systemd cannot have a blank at an end of ${
+        JSON.stringify(value)
+      }, or a backslash at the last`,
+    );
+  }
+  return specifiers(value);
+}
+
+/** A word of a command line (systemd.service, "Command lines"). */
+function commandWord(word: string): string {
+  const text = specifiers(word).replaceAll("$", "$$$$");
+  return /^[\w@%+=:,./$-]+$/.test(text)
+    ? text
+    : `"${text.replace(/["\\]/g, "\\$&")}"`;
+}

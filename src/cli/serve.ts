@@ -1,0 +1,143 @@
+// smisk serve: whatever a module exports by default, as a program with the
+// command line of every program.
+
+import { Application, VERSION } from "../application.ts";
+import {
+  badArgument,
+  helpText,
+  KINDS,
+  parseArguments,
+  readWords,
+} from "../command/arguments.ts";
+import { StartError } from "../errors.ts";
+import { permissionFor, requirePermissions } from "../server/address.ts";
+import { Gateway } from "../gateway/gateway.ts";
+import type { FetchApplication } from "../gateway/fetch.ts";
+import type { WsgiApplication } from "../gateway/wsgi_types.ts";
+
+/** How long a program has to end by itself, once it has stopped. */
+const EXIT_DELAY_MS = 1_000;
+
+/** An application of this package, or of another copy of it. */
+interface Runnable {
+  run(options: { args: readonly string[] }): Promise<void>;
+}
+
+/**
+ * Serves a module until it is stopped.
+ *
+ * @param args The arguments behind `serve`.
+ * @returns The status to exit with.
+ * @throws {StartError} Where an argument is wrong, the module is not there or
+ * exports nothing fit, or it cannot listen.
+ */
+export async function serveModule(args: readonly string[]): Promise<number> {
+  const flags: string[] = [];
+  const modules: string[] = [];
+  for (const [flag, value] of readWords(args, KINDS)) {
+    if (flag === null) modules.push(value);
+    else flags.push(value === "" ? flag : `${flag}=${value}`);
+  }
+  // Before anything is loaded, which may take a while.
+  const { chdir, print } = parseArguments(flags);
+  if (print !== null) {
+    console.log(
+      print === "help"
+        ? helpText("Usage: smisk serve MODULE [OPTIONS]").trimEnd()
+        : `Smisk ${VERSION}, Deno ${Deno.version.deno}`,
+    );
+    return 0;
+  }
+  const [module, ...more] = modules;
+  if (module === undefined) {
+    throw badArgument("smisk serve needs a module, such as app.ts");
+  }
+  if (more.length > 0) throw badArgument(`Unexpected argument "${more[0]}"`);
+  const app = applicationOf(await load(module, chdir), module);
+  await app.run({ args: flags });
+  // What the module still does, such as a timer, ends with it.
+  Deno.unrefTimer(setTimeout(() => Deno.exit(), EXIT_DELAY_MS));
+  return 0;
+}
+
+/** What a module exports by default. */
+async function load(module: string, chdir: string | null): Promise<unknown> {
+  const url = urlOf(module, chdir);
+  if (url.startsWith("file:")) {
+    const path = decodeURIComponent(new URL(url).pathname);
+    requirePermissions([permissionFor("read", path, `load ${module}`)]);
+  }
+  let exports: { default?: unknown };
+  try {
+    exports = await import(url);
+  } catch (error) {
+    // A fault in the module itself is told with its stack.
+    if (!(error instanceof TypeError) || !error.message.includes(url)) {
+      throw error;
+    }
+    throw new StartError(
+      "CANNOT_START",
+      `Cannot load ${module}: ${error.message.split("\n")[0]}`,
+      { cause: error },
+    );
+  }
+  return exports.default;
+}
+
+/** The URL of a module: a path begins where --chdir leads. */
+function urlOf(module: string, chdir: string | null): string {
+  if (/^[a-z][a-z\d+.-]+:/i.test(module)) return module;
+  const folder = (path: string) => path.endsWith("/") ? path : `${path}/`;
+  const base = new URL("file:///");
+  const start = module.startsWith("/")
+    ? "/"
+    : chdir?.startsWith("/")
+    ? folder(chdir)
+    : folder(Deno.cwd()) + (chdir === null ? "" : folder(chdir));
+  const path = (module.startsWith("/") ? module : start + module)
+    .replace(/[%?#\\]/g, (found) => encodeURIComponent(found));
+  return new URL(path, base).href;
+}
+
+/** An application of what a module exports. */
+function applicationOf(exported: unknown, module: string): Runnable {
+  if (typeof exported === "function" && isClass(exported)) {
+    return instanceOf(new (exported as new () => unknown)(), module);
+  }
+  if (typeof exported === "function") {
+    return new Gateway(exported as WsgiApplication);
+  }
+  return instanceOf(exported, module);
+}
+
+function instanceOf(exported: unknown, module: string): Runnable {
+  if (exported instanceof Application || isRunnable(exported)) {
+    return exported as Runnable;
+  }
+  if (isFetchApplication(exported)) return new Gateway(exported);
+  throw new StartError(
+    "BAD_ARGUMENT",
+    `Cannot serve ${module}: its default export is ${
+      exported === undefined ? "missing" : "none of these"
+    }: write export default, and a class of application, an instance, an object with fetch, or a WSGI-style function`,
+  );
+}
+
+/** Whether a function is to be called with `new`. */
+function isClass(value: object): boolean {
+  return /^class\b/.test(Function.prototype.toString.call(value));
+}
+
+/** Whether it is an Application of another copy of this package. */
+function isRunnable(value: unknown): boolean {
+  const methods = ["service", "listen", "run", "exit"];
+  return typeof value === "object" && value !== null &&
+    methods.every((name) =>
+      typeof (value as Record<string, unknown>)[name] === "function"
+    );
+}
+
+function isFetchApplication(value: unknown): value is FetchApplication {
+  return typeof (value as Partial<FetchApplication> | null)?.fetch ===
+    "function";
+}

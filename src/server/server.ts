@@ -8,6 +8,9 @@ import type { TransportListener } from "./transport.ts";
 /** The method of an application that serves on a TransportListener. */
 export const serveOn: unique symbol = Symbol("serveOn");
 
+/** The limits of an application. */
+export const limitsOf: unique symbol = Symbol("limitsOf");
+
 /**
  * A running FastCGI server, as `Deno.HttpServer` is a running HTTP server. It
  * is made by `Application.listen`.

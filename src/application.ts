@@ -8,6 +8,7 @@
 import type { CookieOptions } from "./cookies.ts";
 import type { Observer, Serve } from "./observe/observer.ts";
 import type { ObserveOptions } from "./observe/options.ts";
+import type { WorkerGroup } from "./observe/status.ts";
 import {
   checkCharset,
   resolveHandOver,
@@ -87,6 +88,7 @@ export class Application {
   #serving: Serving | null = null;
   #serve: Serve | null = null;
   readonly #options: ObserveOptions;
+  #group: (() => Promise<WorkerGroup>) | null = null;
   #opening: Promise<Observer> | null = null;
   #observer: Observer | null = null;
   /** The start that all servers wait for, null before the first. */
@@ -315,15 +317,13 @@ export class Application {
     await this.applicationWillStart();
   }
 
-  /**
-   * Has more to be seen of it than its options ask for.
-   *
-   * @param more What else; it comes before the options.
-   * @returns Settles once that is possible; null where there is nothing.
-   * @ignore
-   */
-  [observeWith](more: ObserveOptions): Promise<unknown> | null {
+  /** @ignore Has more to be seen; null where that takes no time. */
+  [observeWith](
+    more: ObserveOptions,
+    group: (() => Promise<WorkerGroup>) | null = null,
+  ): Promise<unknown> | null {
     Object.assign(this.#options, more);
+    this.#group = group;
     return this.#observe();
   }
 
@@ -339,6 +339,7 @@ export class Application {
           application: this.constructor.name,
           version: VERSION,
           hasTelemetry,
+          group: this.#group,
           stats: () => [...this.#servers].map((server) => server.stats()),
           report,
         }),

@@ -9,6 +9,7 @@ import type { AccessLog } from "./access_log.ts";
 import type { ObserveOptions } from "./options.ts";
 import type { Pages } from "./pages.ts";
 import type { SlowLog } from "./slow_log.ts";
+import type { Status, WorkerGroup } from "./status.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** What an observer is made of. */
@@ -21,6 +22,8 @@ export interface ObserverParts {
   readonly hasTelemetry: boolean;
   /** What each server of the application has counted. */
   stats(): Iterable<ServerStats>;
+  /** Asks about all workers, null where this process is none. */
+  readonly group: (() => Promise<WorkerGroup>) | null;
   /** Writes a line to the server's own log. */
   report(message: string): void;
 }
@@ -115,17 +118,30 @@ export class Observer {
   }
 }
 
-function statusOf({ application, version, stats }: ObserverParts) {
+function statusOf(parts: ObserverParts): () => Promise<Status> {
+  const { application, group, stats, version } = parts;
   const startedAt = Date.now();
-  return () => ({
-    application,
-    version,
-    startedAt,
-    pid: Deno.pid,
-    now: Date.now(),
-    memoryBytes: Deno.memoryUsage().rss,
-    stats: addStats(stats()),
-  });
+  return async () => {
+    const all = group === null ? null : await group();
+    const now = Date.now();
+    const shared = { application, version, now, group: all };
+    if (all === null) {
+      return {
+        ...shared,
+        pid: Deno.pid,
+        startedAt,
+        memoryBytes: Deno.memoryUsage().rss,
+        stats: addStats(stats()),
+      };
+    }
+    return {
+      ...shared,
+      pid: all.pid,
+      startedAt: now - all.ageMs,
+      memoryBytes: all.workers.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+      stats: all.total,
+    };
+  };
 }
 
 /** {@linkcode ObserveOptions}, with every default filled in. */

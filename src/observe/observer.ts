@@ -121,6 +121,7 @@ export class Observer {
 function statusOf(parts: ObserverParts): () => Promise<Status> {
   const { application, group, stats, version } = parts;
   const startedAt = Date.now();
+  let groupStartedAt = 0;
   return async () => {
     const all = group === null ? null : await group();
     const now = Date.now();
@@ -134,10 +135,12 @@ function statusOf(parts: ObserverParts): () => Promise<Status> {
         stats: addStats(stats()),
       };
     }
+    // An age is told, and each time it takes another while to come.
+    groupStartedAt ||= Math.floor((now - all.ageMs) / 1000) * 1000;
     return {
       ...shared,
       pid: all.pid,
-      startedAt: now - all.ageMs,
+      startedAt: groupStartedAt,
       memoryBytes: all.workers.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
       stats: all.total,
     };

@@ -298,15 +298,15 @@ const QUIRKS: readonly Quirk[] = [
         : value,
   },
   {
-    of: ["host", "user-agent"],
-    servers: "Caddy",
-    reason: "it sends an empty one where the client sends none",
-    value: (value) => value === "" ? null : value,
+    of: ["host"],
+    servers: "nginx, lighttpd",
+    reason: "they write it in lower case, which means the same",
+    value: (value) => value.toLowerCase(),
   },
   {
-    of: ["content-type"],
+    of: ["content-type", "host", "user-agent"],
     servers: "nginx, Caddy",
-    reason: "they send an empty one where the client sends none",
+    reason: "they send it without a value where the client sends none",
     value: (value) => value === "" ? null : value,
   },
   {
@@ -365,7 +365,7 @@ const QUIRKS: readonly Quirk[] = [
   },
   {
     of: ["REMOTE_ADDR"],
-    servers: "nginx",
+    servers: "nginx, HAProxy",
     reason:
       "at a socket of both kinds an IPv4 client has an IPv6 address (RFC 4291, section 2.5.5.2)",
     value: (value) => value.replace(/^::ffff:(?=[\d.]+$)/i, ""),

@@ -105,6 +105,7 @@ const VALUES: [
   ["accept", "", ""],
   ["accept", "a, b", "a, b"],
   ["host", "a.test", "a.test"],
+  ["host", "A.Test:80", "a.test:80"],
   ["host", "", null],
   ["user-agent", "", null],
   ["user-agent", "x", "x"],

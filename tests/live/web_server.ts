@@ -20,6 +20,8 @@ export interface Behind {
   readonly command?: readonly string[];
   /** How many of those it starts. */
   readonly processes?: number;
+  /** The path below which they are, without a slash at its end. */
+  readonly mount?: string;
   /**
    * Where an Authorizer of what is below `/guarded/` listens; empty for the
    * command.

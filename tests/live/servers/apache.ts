@@ -20,14 +20,15 @@ export const proxyFcgi: WebServer = {
   logs: true,
   asksAuthorizer: "TCP",
   balances: true,
-  async configure(place, { addresses = [], authorizer }) {
+  async configure(place, { addresses = [], authorizer, mount = "" }) {
     const members = addresses.map((address, i) =>
       address.startsWith("/")
-        ? `unix:${address}|fcgi://hello${i}/`
-        : `fcgi://${address}/`
+        ? `unix:${address}|fcgi://hello${i}${mount || "/"}`
+        : `fcgi://${address}${mount || "/"}`
     );
     const isOne = members.length === 1;
     const shown = withValues(blocks("apache")[0]!, {
+      "ProxyPass /": `ProxyPass ${mount || "/"}`,
       '"unix:/run/hello.sock|fcgi://hello/" enablereuse=on flushpackets=on':
         isOne ? `"${members[0]}" ${REUSING}` : "balancer://hello/",
     });
@@ -74,11 +75,14 @@ export const fcgid: WebServer = {
   balances: false,
   changesUser: true,
   needs: [`${MODULES}/mod_fcgid.so`],
-  async configure(place, { authorizer, command, processes = 4 }) {
+  async configure(place, behind) {
+    const { authorizer, command, processes = 4, mount = "" } = behind;
     const { folder } = place;
     const script = await scriptOf(folder, command);
     const shown = withValues(blocks("apache")[1]!, {
-      "/srv/hello/hello.fcgi/": `${script}/`,
+      "ScriptAlias / /srv/hello/hello.fcgi/": mount === ""
+        ? `ScriptAlias / ${script}/`
+        : `ScriptAlias ${mount} ${script}`,
       "/srv/hello>": `${folder}>`,
       "DENO_DIR /var/cache/deno": `DENO_DIR ${await cache(folder)}`,
     });

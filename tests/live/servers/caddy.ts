@@ -13,7 +13,7 @@ export const caddy: WebServer = {
   balances: true,
   stop: "SIGQUIT",
   portTaken: /address already in use/,
-  async configure(place, { addresses = [] }) {
+  async configure(place, { addresses = [], mount }) {
     const { folder, port, securePort, certificate } = place;
     const shown = block("caddy");
     const site = (address: string, inside: string) =>
@@ -22,7 +22,9 @@ export const caddy: WebServer = {
         "unix//run/hello.sock {": `${addresses.map(upstream).join(" ")} {${
           addresses.length > 1 ? BALANCING : ""
         }`,
-        "  reverse_proxy": `  bind 127.0.0.1\n${inside}\n  reverse_proxy`,
+        "  reverse_proxy": `  bind 127.0.0.1\n${inside}\n  reverse_proxy${
+          mount === undefined ? "" : ` ${mount}*`
+        }`,
       });
     await Deno.writeTextFile(
       `${folder}/Caddyfile`,

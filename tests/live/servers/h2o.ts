@@ -22,6 +22,7 @@ listen:
   host: 127.0.0.1
   port: ${securePort}
   ssl: {certificate-file: ${certificate}, key-file: ${certificate}}`,
+      "      /:": `      ${behind.mount ?? "/"}:`,
       "fastcgi.connect: { port: /run/hello.sock, type: unix }":
         behind.command === undefined
           ? connecting(onlyAddress(behind))

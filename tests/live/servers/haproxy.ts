@@ -12,11 +12,15 @@ export const haproxy: WebServer = {
   logs: true,
   balances: true,
   portTaken: /cannot bind socket .*Address already in use/,
-  async configure(place, { addresses = [] }) {
+  async configure(place, { addresses = [], mount }) {
     const { folder, port, securePort, certificate } = place;
     const shown = withValues(block("haproxy"), {
       "bind :80": `bind 127.0.0.1:${port}
   bind 127.0.0.1:${securePort} ssl crt ${certificate} alpn h2,http/1.1`,
+      "  docroot /srv/hello": [
+        "  docroot /srv/hello",
+        ...mount === undefined ? [] : [`  path-info ^(${mount})(/.*)$`],
+      ].join("\n"),
       "  server hello unix@/run/hello.sock proto fcgi": [
         ...addresses.length > 1 ? BALANCING : [],
         ...addresses.map(server),

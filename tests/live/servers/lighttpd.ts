@@ -51,10 +51,11 @@ function guard({ authorizer }: Behind): string {
 
 async function starting(
   { folder }: Place,
-  { command, processes = 1 }: Behind,
+  { command, processes = 1, mount = "/" }: Behind,
   hosts: string,
 ): Promise<string> {
   return withValues(hosts, {
+    '"/" =>': `"${mount}" =>`,
     "/usr/bin/deno run --allow-net /srv/hello/hello.ts": await scriptOf(
       folder,
       command,
@@ -65,9 +66,11 @@ async function starting(
   });
 }
 
-function connecting({ addresses = [] }: Behind): string {
+function connecting({ addresses = [], mount = "/" }: Behind): string {
   const hosts = addresses.map((address) => `(${lighttpdHost(address)})`);
-  return `( "/" => (${hosts.join(", ")}) )\nfastcgi.balance = "round-robin"`;
+  return `( "${mount}" => (${
+    hosts.join(", ")
+  }) )\nfastcgi.balance = "round-robin"`;
 }
 
 /** What lighttpd is told of a program that listens. */

@@ -13,7 +13,7 @@ export const nginx: WebServer = {
   logs: true,
   balances: true,
   portTaken: /bind\(\) .*Address already in use/,
-  async configure(place, { addresses = [] }) {
+  async configure(place, { addresses = [], mount = "" }) {
     const { folder, port, securePort, certificate } = place;
     const servers = addresses.map((address) =>
       address.startsWith("/") ? `unix:${address}` : address
@@ -23,6 +23,9 @@ export const nginx: WebServer = {
 listen 127.0.0.1:${securePort} ssl http2;
 ssl_certificate ${certificate};
 ssl_certificate_key ${certificate};`,
+      "location / {": mount === "" ? "location / {" : `location ${mount} {
+fastcgi_split_path_info ^(${mount})(/.*)$;
+fastcgi_param PATH_INFO $fastcgi_path_info;`,
       "server unix:/run/hello.sock;": servers.map((server) =>
         `server ${server} fail_timeout=1s;`
       ).join("\n"),

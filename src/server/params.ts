@@ -81,6 +81,10 @@ export class RequestParams extends ActiveRequest {
    */
   keepParams(pool: Pool<Uint8Array>): void {
     if (this.#holding !== Holding.READ_BUFFER) return;
+    if (this.#outlives) {
+      this.#copyToSlab();
+      return;
+    }
     const length = this.#end - this.#start;
     const lent = length <= KEPT_PARAMS ? pool.take() : null;
     if (lent === null) {

@@ -22,7 +22,7 @@ import type { RequestScope } from "./scope.ts";
 import { listen } from "./server/address.ts";
 import { AllowedClients, webServerAddrs } from "./server/allowed_clients.ts";
 import type { ListenOptions } from "./server/listen_options.ts";
-import { FastCGIServer, serveOn } from "./server/server.ts";
+import { FastCGIServer, prepare, serveOn } from "./server/server.ts";
 import type { TransportListener } from "./server/transport.ts";
 import type { Serving, Transaction } from "./serving.ts";
 import type { SessionStore } from "./sessions/store.ts";
@@ -294,10 +294,14 @@ export class Application {
     return server;
   }
 
+  /** @ignore Loads what it serves with, before anything is accepted. */
+  [prepare](): void | Promise<void> {}
+
   async #begin(): Promise<void> {
     const [{ RequestScope }, { Serving }] = await Promise.all([
       import("./scope.ts"),
       import("./serving.ts"),
+      this[prepare](),
     ]);
     this.#scope ??= new RequestScope(isAsync(this.service));
     this.#serving ??= new Serving(this, {

@@ -9,67 +9,9 @@ import { Application } from "../application.ts";
 import type { ApplicationOptions } from "../options.ts";
 import type { ServiceRequest } from "../request.ts";
 import type { ServiceResponse } from "../response.ts";
-import type { AllowedClients } from "../server/allowed_clients.ts";
-import { serveOn } from "../server/server.ts";
-import type { FastCGIServer } from "../server/server.ts";
-import type { TransportListener } from "../server/transport.ts";
+import { prepare } from "../server/server.ts";
 import type { FetchApplication, FetchService } from "./fetch.ts";
 import type { WsgiApplication } from "./wsgi_types.ts";
-
-/** A service() that is loaded when its application first listens. */
-export class LoadedService {
-  readonly #load: () => Promise<FetchService>;
-  #loading: Promise<void> | null = null;
-  #service: FetchService | null = null;
-
-  /**
-   * Tells how it is loaded.
-   *
-   * @param load Loads it.
-   */
-  constructor(load: () => Promise<FetchService>) {
-    this.#load = load;
-  }
-
-  /**
-   * Serves a request of a connection that was accepted below.
-   *
-   * @param request The request.
-   * @param response The response.
-   * @returns As of `service()`.
-   */
-  serve(
-    request: ServiceRequest,
-    response: ServiceResponse,
-  ): void | Promise<void> {
-    return this.#service!(request, response);
-  }
-
-  /**
-   * A listener that accepts once it is loaded.
-   *
-   * @param listener The listener that is asked then.
-   * @returns It.
-   */
-  listener(listener: TransportListener): TransportListener {
-    const loading = this.#loading ??= this.#load().then((service) => {
-      this.#service = service;
-    });
-    return {
-      get addr() {
-        // An inherited socket has one only when it listens.
-        return listener.addr;
-      },
-      accept: async () => {
-        await loading;
-        return await listener.accept();
-      },
-      close: () => listener.close(),
-      ref: () => listener.ref(),
-      unref: () => listener.unref(),
-    };
-  }
-}
 
 /**
  * Puts an application of another kind behind a web server.
@@ -97,7 +39,9 @@ export class LoadedService {
  * ```
  */
 export class Gateway extends Application {
-  readonly #service: LoadedService;
+  readonly #load: () => Promise<FetchService>;
+  /** What serves; there is none before it listens. */
+  #serve: FetchService | null = null;
   /**
    * What a WSGI-style application is told in `wsgi.multiprocess`: whether
    * another process may be running the same application. Nothing here can know
@@ -121,9 +65,8 @@ export class Gateway extends Application {
   ) {
     checkKind(app);
     super(options);
-    this.#service = new LoadedService(
-      () => typeof app === "function" ? loadWsgi(app, this) : loadFetch(app),
-    );
+    this.#load = () =>
+      typeof app === "function" ? loadWsgi(app, this) : loadFetch(app);
   }
 
   /** Hands a request to the application. */
@@ -131,15 +74,12 @@ export class Gateway extends Application {
     request: ServiceRequest,
     response: ServiceResponse,
   ): void | Promise<void> {
-    return this.#service.serve(request, response);
+    return this.#serve!(request, response);
   }
 
   /** @ignore */
-  override [serveOn](
-    listener: TransportListener,
-    allowed?: readonly AllowedClients[],
-  ): FastCGIServer {
-    return super[serveOn](this.#service.listener(listener), allowed);
+  override async [prepare](): Promise<void> {
+    this.#serve ??= await this.#load();
   }
 }
 

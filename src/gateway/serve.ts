@@ -13,18 +13,17 @@ import {
   listen,
   parseAddress,
 } from "../server/address.ts";
-import type { AllowedClients } from "../server/allowed_clients.ts";
 import {
+  InheritedListener,
   isInheritedSocket,
   isInheritedSocketAtOnce,
   listenInherited,
 } from "../server/inherited.ts";
 import type { ListenOptions } from "../server/listen_options.ts";
-import { serveOn } from "../server/server.ts";
+import { prepare, serveOn } from "../server/server.ts";
 import type { FastCGIServer } from "../server/server.ts";
 import type { Transport, TransportListener } from "../server/transport.ts";
-import type { FetchApplication } from "./fetch.ts";
-import { LoadedService } from "./gateway.ts";
+import type { FetchApplication, FetchService } from "./fetch.ts";
 import type {
   ServeHandler,
   ServeInit,
@@ -139,29 +138,27 @@ type AnyOptions = ServeTcpOptions | ServeUnixOptions | ServeOptions;
 
 /** A handler as an application. */
 class ServedApplication extends Application {
-  readonly #service: LoadedService;
+  readonly #app: FetchApplication;
+  readonly #options: ServeOptions;
+  #serve: FetchService | null = null;
 
   constructor(app: FetchApplication, options: ServeOptions) {
     super(options);
-    const { onError } = options;
-    this.#service = new LoadedService(async () => {
-      const { serveFetch } = await import("./fetch.ts");
-      return serveFetch(app, { onError });
-    });
+    this.#app = app;
+    this.#options = options;
   }
 
   override service(
     request: ServiceRequest,
     response: ServiceResponse,
   ): void | Promise<void> {
-    return this.#service.serve(request, response);
+    return this.#serve!(request, response);
   }
 
-  override [serveOn](
-    listener: TransportListener,
-    allowed?: readonly AllowedClients[],
-  ): FastCGIServer {
-    return super[serveOn](this.#service.listener(listener), allowed);
+  override async [prepare](): Promise<void> {
+    const { serveFetch } = await import("./fetch.ts");
+    const { onError } = this.#options;
+    this.#serve ??= serveFetch(this.#app, { onError });
   }
 }
 
@@ -205,18 +202,17 @@ function start(app: Application, options: ServeOptions): FastCGIServer {
     }
   };
   const address = addressOf(options);
-  if (address !== null) {
-    const server = app[serveOn](listen(address));
-    tell(server, address);
-    return server;
-  }
-  const listener = listenByDefault();
+  const isInherited = address === null &&
+    (isInheritedSocketAtOnce() ?? isInheritedSocket());
+  const where = address ?? (isInherited ? { fd: 0 } : addressOfEnvironment());
+  const listener = isInherited ? new InheritedOrDefault() : listen(where);
   const server = app[serveOn](listener);
-  if (listener.ready === null) tell(server, listener.address);
-  else {
+  if (listener instanceof InheritedOrDefault) {
     // Where it cannot listen, `finished` says so.
     listener.ready.then(() => tell(server, listener.address), () => {});
-  }
+  } else if (listener instanceof InheritedListener) {
+    listener.ready.then(() => tell(server, where), () => {});
+  } else tell(server, where);
   return server;
 }
 
@@ -252,39 +248,7 @@ function stopWith(server: FastCGIServer, signal: AbortSignal): void {
   server.finished.then(forget, forget);
 }
 
-/** A listening socket that may not be chosen yet. */
-interface DefaultListener extends TransportListener {
-  /** Settles once it listens; null where it does already. */
-  readonly ready: Promise<void> | null;
-  /** Where it listens, as far as it was told. */
-  readonly address: ListenOptions;
-}
-
-/**
- * Listens where nothing told where to: on the socket inherited as descriptor
- * 0, which is known only a moment later to be one that listens, or else on the
- * address in the environment or the default one.
- */
-function listenByDefault(): DefaultListener {
-  return isInheritedSocketAtOnce() ?? isInheritedSocket()
-    ? new InheritedOrDefault()
-    : listenOnDefault();
-}
-
-function listenOnDefault(): DefaultListener {
-  const address = addressOfEnvironment();
-  const listener = listen(address);
-  return {
-    address,
-    ready: null,
-    addr: listener.addr,
-    accept: () => listener.accept(),
-    close: () => listener.close(),
-    ref: () => listener.ref(),
-    unref: () => listener.unref(),
-  };
-}
-
+/** The address of the environment, or the default one. */
 function addressOfEnvironment(): ListenOptions {
   const { state } = Deno.permissions.querySync({
     name: "env",
@@ -294,12 +258,17 @@ function addressOfEnvironment(): ListenOptions {
   return text ? parseAddress(text) : DEFAULT_ADDRESS;
 }
 
-/** Descriptor 0 where it listens: a connection may be there in its place. */
-class InheritedOrDefault implements DefaultListener {
+/**
+ * A listening socket: descriptor 0 where that listens, which is known only a
+ * moment later, for a connection may be there in its place; then another.
+ */
+class InheritedOrDefault implements TransportListener {
   #chosen: TransportListener;
   #isClosed = false;
   #isRef = true;
+  /** Where it listens, as far as it was told. */
   address: ListenOptions = { fd: 0 };
+  /** Settles once it listens. */
   readonly ready: Promise<void>;
 
   constructor() {
@@ -313,10 +282,9 @@ class InheritedOrDefault implements DefaultListener {
   #change(): void {
     this.#chosen.close();
     if (this.#isClosed) return;
-    const chosen = listenOnDefault();
-    this.#chosen = chosen;
-    this.address = chosen.address;
-    if (!this.#isRef) chosen.unref();
+    this.address = addressOfEnvironment();
+    this.#chosen = listen(this.address);
+    if (!this.#isRef) this.#chosen.unref();
   }
 
   get addr(): Deno.Addr | null {
@@ -326,6 +294,10 @@ class InheritedOrDefault implements DefaultListener {
   async accept(): Promise<Transport> {
     await this.ready;
     return await this.#chosen.accept();
+  }
+
+  refuse(): void {
+    this.#chosen.refuse?.();
   }
 
   close(): void {

@@ -8,6 +8,9 @@ import type { TransportListener } from "./transport.ts";
 /** The method of an application that serves on a TransportListener. */
 export const serveOn: unique symbol = Symbol("serveOn");
 
+/** The method of an application that loads what it serves with. */
+export const prepare: unique symbol = Symbol("prepare");
+
 /**
  * A running FastCGI server, as `Deno.HttpServer` is a running HTTP server. It
  * is made by `Application.listen`.

@@ -197,6 +197,30 @@ Deno.test("serve() stops when its signal fires, after what is under way", async 
   await assertRejects(() => Peer.to(server), Deno.errors.ConnectionRefused);
 });
 
+Deno.test("serve() lets nobody find its Unix socket while it stops", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/app.sock`;
+    const began = gate();
+    const mayAnswer = gate();
+    const server = serve({ path, onListen() {} }, async () => {
+      began.resolve();
+      await mayAnswer.promise;
+      return new Response("done");
+    });
+    using peer = await Peer.to(server);
+    await peer.send(request());
+    await within(began.promise, "the handler");
+    const finished = server.shutdown();
+    await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
+    mayAnswer.resolve();
+    assertEquals((await peer.answer()).text, "done");
+    await within(finished, "the server to stop");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("serve() with a signal that has fired stops at once", async () => {
   const server = serve({ ...QUIET, signal: AbortSignal.abort() }, hello);
   await within(server.finished, "the server to stop");

@@ -1,7 +1,7 @@
 // ServiceRequest: what a web server says of one request. Everything is decoded
 // when it is asked for, and only that.
 
-import { normalVariable, requestHeaders } from "./cgi/variables.ts";
+import { normalVariable, requestHeaders, requestId } from "./cgi/variables.ts";
 import { requestUrl } from "./cgi/url.ts";
 import { readCookies } from "./cookies.ts";
 import type { CookieOptions } from "./cookies.ts";
@@ -21,6 +21,9 @@ export interface RequestRules extends FormRules {
   /** Where their sessions come from. */
   readonly sessions: SessionSource;
 }
+
+/** Characters of a request's id that a line begins with. */
+const MOST_ID = 128;
 
 let readExchange: (request: ServiceRequest) => Exchange;
 let readMount: (request: ServiceRequest) => string;
@@ -380,11 +383,15 @@ export class ServiceRequest {
 
   /**
    * Writes one line to the FastCGI error stream, which web servers log. It
-   * travels with the output that follows.
+   * travels with the output that follows, and begins with the id that the web
+   * server has given the request, if any.
    *
    * @param message The line; control characters are escaped.
    */
   log(message: string): void {
-    this.#exchange.log(escapeControls(message));
+    const isKnown = this.#index?.isAscii || this.#exchange.hasParamsAtHand;
+    const id = isKnown ? requestId((name) => this.#latin1(name)) : null;
+    const prefix = id === null ? "" : `[${id.slice(0, MOST_ID)}] `;
+    this.#exchange.log(escapeControls(prefix + message));
   }
 }

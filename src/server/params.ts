@@ -51,6 +51,11 @@ export class RequestParams extends ActiveRequest {
     return this.methodEnd > this.methodStart;
   }
 
+  /** Whether parameters can be read: no more once the request has ended. */
+  get hasParamsAtHand(): boolean {
+    return this.#holding !== Holding.NOTHING;
+  }
+
   /** Whether the parameters are complete. */
   get hasParams(): boolean {
     return this.phase !== Phase.PARAMS;

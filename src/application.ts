@@ -22,7 +22,7 @@ import type { RequestScope } from "./scope.ts";
 import { listen } from "./server/address.ts";
 import { AllowedClients, webServerAddrs } from "./server/allowed_clients.ts";
 import type { ListenOptions } from "./server/listen_options.ts";
-import { FastCGIServer, prepare, serveOn } from "./server/server.ts";
+import { FastCGIServer, limitsOf, prepare, serveOn } from "./server/server.ts";
 import type { TransportListener } from "./server/transport.ts";
 import type { Serving, Transaction } from "./serving.ts";
 import type { SessionStore } from "./sessions/store.ts";
@@ -41,6 +41,11 @@ export interface RunOptions {
    * the other options do.
    */
   args?: readonly string[];
+  /**
+   * How many processes serve, each of which runs the whole program; this one
+   * keeps them running then. Without it, this one serves.
+   */
+  workers?: number;
 }
 
 /** The version of this package, as `--version` tells it. */
@@ -77,7 +82,8 @@ export class Application {
     return Application.#current;
   }
 
-  readonly #limits: Limits;
+  /** @ignore */
+  readonly [limitsOf]: Limits;
   readonly #mount: string;
   readonly #handOver: HandOver | null;
   readonly #allowedClients: AllowedClients | null;
@@ -126,7 +132,7 @@ export class Application {
    */
   constructor(options: ApplicationOptions = {}) {
     this.#options = { ...options };
-    this.#limits = resolveLimits(options);
+    this[limitsOf] = resolveLimits(options);
     this.#mount = resolveMount(options.mount ?? "");
     this.#handOver = options.handOver
       ? resolveHandOver(options.handOver)
@@ -275,7 +281,7 @@ export class Application {
     const lists = [this.#allowedClients, webServerAddrs(), ...allowed];
     const server: FastCGIServer = new FastCGIServer({
       listener,
-      limits: this.#limits,
+      limits: this[limitsOf],
       allowedClients: lists.filter((list) => list !== null),
       serve: (exchange) => this.#serve!(exchange),
       refused: (exchange) => this.#observer?.refused(exchange),
@@ -307,7 +313,7 @@ export class Application {
     this.#serving ??= new Serving(this, {
       scope: this.#scope,
       mount: this.#mount,
-      limits: this.#limits,
+      limits: this[limitsOf],
       handOver: this.#handOver,
       report,
     });

@@ -9,8 +9,7 @@ import type { SessionStore, SessionStoreOptions } from "./sessions/store.ts";
 /** The limits and time-outs of an application, one set for all its requests. */
 export interface LimitOptions {
   /**
-   * Connections open at once. Beyond it none is accepted until one closes;
-   * the web server's wait in the system's queue.
+   * Connections open at once. Beyond it they wait in the system's queue.
    *
    * @default {Infinity}
    */
@@ -54,8 +53,7 @@ export interface LimitOptions {
    */
   maxFormParts?: number;
   /**
-   * Milliseconds from FCGI_BEGIN_REQUEST to the end of FCGI_PARAMS. Beyond
-   * it: 408.
+   * Milliseconds from FCGI_BEGIN_REQUEST to the end of FCGI_PARAMS; then 408.
    *
    * @default {30000}
    */
@@ -98,6 +96,18 @@ export interface LimitOptions {
    * @default {30000}
    */
   shutdownTimeoutMs?: number;
+  /**
+   * Requests after which a worker is replaced, or up to a fifth more.
+   *
+   * @default {Infinity}
+   */
+  maxRequests?: number;
+  /**
+   * Milliseconds for which a worker may stand still. Beyond it: killed.
+   *
+   * @default {30000}
+   */
+  stuckTimeoutMs?: number;
 }
 
 /** The options of an application: the limits, and its public properties. */
@@ -182,6 +192,8 @@ const LIMITS: Readonly<
   requestTimeoutMs: [Infinity, 1, Infinity],
   idleTimeoutMs: [Infinity, 1, Infinity],
   shutdownTimeoutMs: [30_000, 0, MOST_MS],
+  maxRequests: [Infinity, 1, Infinity],
+  stuckTimeoutMs: [30_000, 2_000, Infinity],
 };
 
 /**

@@ -80,6 +80,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "api",
     "application",
   ],
+  workers: ["errors", "options", "server"],
   command: [
     "observe",
     "observe/options",
@@ -91,6 +92,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "client",
     "api",
     "application",
+    "workers",
   ],
   cli: [
     "command",
@@ -120,6 +122,7 @@ const MAY_NAME_DENO = [
   "client",
   "command",
   "gateway",
+  "workers",
 ];
 
 const MOST_LINES = 400;

@@ -17,6 +17,9 @@ export { VERSION };
 const HTTP_HOST = "127.0.0.1";
 const HTTP_PORT = 8080;
 
+/** More processes than that are a slip of the keyboard. */
+const MOST_WORKERS = 1024;
+
 /** What `--help` prints below the first lines: a line for each option. */
 const OPTIONS = `
   --bind ADDR             Listen for FastCGI on host:port, :port, [ipv6]:port or
@@ -24,6 +27,8 @@ const OPTIONS = `
   --mode MODE             Give Unix sockets these permissions, such as 0660
   --allow ADDR            Let only this address or range connect; repeatable
   --http [ADDR]           Serve HTTP too, for development: a port or host:port
+  --workers N             Serve each address by N processes, kept running
+  --spawn N               Serve N addresses counted up from --bind, alike
   --pidfile PATH          Keep the process id in a file while it listens
   --chdir PATH            Go there first: other paths begin there
   --umask MASK            Take these permissions from new files, such as 0027
@@ -65,6 +70,10 @@ export interface Arguments {
   allow: string[];
   /** `--http`, null without. */
   http: Required<TcpListenOptions> | null;
+  /** `--workers`, null without. */
+  workers: number | null;
+  /** `--spawn`, null without. */
+  spawn: number | null;
   /** `--pidfile`, null without. */
   pidfile: string | null;
   /** `--chdir`, null without. */
@@ -83,6 +92,8 @@ export const KINDS: Kinds = {
   "--mode": "value",
   "--allow": "value",
   "--http": "optional",
+  "--workers": "value",
+  "--spawn": "value",
   "--pidfile": "value",
   "--chdir": "value",
   "--umask": "value",
@@ -108,6 +119,8 @@ export function parseArguments(args: readonly string[]): Arguments {
     mode: null,
     allow: [],
     http: null,
+    workers: null,
+    spawn: null,
     pidfile: null,
     chdir: null,
     umask: null,
@@ -127,6 +140,12 @@ export function parseArguments(args: readonly string[]): Arguments {
         break;
       case "--http":
         found.http = readHttp(value);
+        break;
+      case "--workers":
+        found.workers = readCount(flag, value, "workers");
+        break;
+      case "--spawn":
+        found.spawn = readCount(flag, value, "addresses");
         break;
       case "--pidfile":
         found.pidfile = readPath(flag, value);
@@ -194,6 +213,14 @@ function readOctal(
   if (/^(?:0o?)?[0-7]{3}$/.test(text)) return parseInt(text.slice(-3), 8);
   throw badArgument(
     `${flag}: "${text}" is no ${what}: write three octal digits, such as ${example}`,
+  );
+}
+
+function readCount(flag: string, text: string, what: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && count <= MOST_WORKERS) return count;
+  throw badArgument(
+    `${flag}: "${text}" is no number of ${what}: write one of 1 to ${MOST_WORKERS}`,
   );
 }
 

@@ -51,8 +51,13 @@ export function prepare(plan: ProcessPlan): OwnProcess {
   return pidfile === null ? { begin() {}, end() {} } : new PidFile(pidfile);
 }
 
-/** Every permission that is needed, told at once. */
-function needsOf(plan: ProcessPlan): Need[] {
+/**
+ * What a command line needs to be permitted.
+ *
+ * @param plan What is asked for.
+ * @returns All of it, to be told at once.
+ */
+export function needsOf(plan: ProcessPlan): Need[] {
   const { bind, http, chdir, umask, pidfile, observe: { accessLog } } = plan;
   const needs: Need[] = [];
   if (chdir !== null) {

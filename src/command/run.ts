@@ -44,6 +44,8 @@ interface Plan {
   mode: number | null;
   allow: readonly string[];
   http: Required<{ hostname: string; port: number }> | null;
+  workers: number | null;
+  spawn: number | null;
   pidfile: string | null;
   chdir: string | null;
   umask: number | null;
@@ -56,6 +58,8 @@ const NOTHING_ASKED: Plan = {
   mode: null,
   allow: [],
   http: null,
+  workers: null,
+  spawn: null,
   pidfile: null,
   chdir: null,
   umask: null,
@@ -117,7 +121,14 @@ async function readArguments(args: readonly string[]): Promise<Plan | null> {
   return null;
 }
 
-async function planOf({ args, bind, http }: RunOptions): Promise<Plan | null> {
+async function planOf(
+  { args, bind, http, workers }: RunOptions,
+): Promise<Plan | null> {
+  if (workers !== undefined && !(Number.isInteger(workers) && workers > 0)) {
+    throw new RangeError(
+      `Cannot start ${workers} workers: it takes a whole number of 1 or more`,
+    );
+  }
   const told = args === undefined ? NOTHING_ASKED : await readArguments(args);
   if (told === null) return null;
   const bound = bind === undefined ? [] : Array.isArray(bind) ? bind : [bind];
@@ -126,19 +137,30 @@ async function planOf({ args, bind, http }: RunOptions): Promise<Plan | null> {
     ...told,
     bind: told.bind.length > 0 ? told.bind : bound,
     http: told.http ?? front,
+    workers: told.workers ?? workers ?? null,
   };
 }
 
 /** Serves until stopped; tells whether that was forced. */
 async function serve(app: Application, plan: Plan): Promise<boolean> {
-  const { chdir, umask, pidfile, observe } = plan;
+  if (plan.workers !== null || plan.spawn !== null) {
+    const { serveByWorkers } = await import("./by_workers.ts");
+    return await serveByWorkers(app, plan, {
+      signals: SIGNALS,
+      checkUse: (hasUnix, hasTcp) => checkUse(plan, hasUnix, hasTcp),
+      listenOn: (address) => listenOn(address, plan),
+      addressOfEnvironment,
+      observe: () => observe(app, plan),
+      tell,
+    });
+  }
+  const { chdir, umask, pidfile } = plan;
   const isSpecial = chdir !== null || umask !== null || pidfile !== null ||
-    observe.accessLog !== undefined;
+    plan.observe.accessLog !== undefined;
   // Before anything else, for every other path may depend on it.
   const own = isSpecial ? (await import("./process.ts")).prepare(plan) : null;
   if (own === null) requirePermissions(plan.bind.flatMap(permissionsToListen));
-  const observing = app[observeWith](observe);
-  if (observing !== null) await observed(observing);
+  await observe(app, plan);
   const servers: FastCGIServer[] = [];
   let front: HttpFront | null = null;
   let isStopping = false;
@@ -202,9 +224,12 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
   }
 }
 
-async function observed(opening: Promise<unknown>): Promise<void> {
+/** Lets be seen what a plan wants to see. */
+async function observe(app: Application, plan: Plan): Promise<void> {
+  const observing = app[observeWith](plan.observe);
+  if (observing === null) return;
   try {
-    await opening;
+    await observing;
   } catch (error) {
     throw error instanceof RangeError
       ? new StartError("BAD_ARGUMENT", error.message, { cause: error })

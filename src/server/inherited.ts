@@ -77,7 +77,17 @@ export async function takeInherited(): Promise<TransportListener | null> {
  * @returns The listening socket. Where it is none, the first `accept` says so.
  */
 export function listenInherited(fd: number): InheritedListener {
-  return new InheritedListener(fd);
+  return new InheritedListener({ fd }, `descriptor ${fd}`);
+}
+
+/**
+ * Takes a listening socket over that another process has sent.
+ *
+ * @param handle What `node:net` has for it.
+ * @returns The listening socket.
+ */
+export function listenOnHandle(handle: object): InheritedListener {
+  return new InheritedListener(handle, "a socket of another process");
 }
 
 /** A listening socket of `node:net`, as a {@linkcode TransportListener}. */
@@ -92,9 +102,10 @@ export class InheritedListener implements TransportListener {
   /**
    * Starts to listen.
    *
-   * @param fd The descriptor.
+   * @param source The descriptor, or the handle.
+   * @param name What it is, for the error.
    */
-  constructor(fd: number) {
+  constructor(source: object, name: string) {
     const server = builtin("node:net").createServer({
       allowHalfOpen: true,
       pauseOnConnect: true,
@@ -109,13 +120,13 @@ export class InheritedListener implements TransportListener {
       this.#fail(
         new StartError(
           "CANNOT_LISTEN",
-          `Cannot listen on descriptor ${fd}: it is no listening socket (${error.message})`,
+          `Cannot listen on ${name}: it is no listening socket (${error.message})`,
           { cause: error },
         ),
       );
       ready.reject(this.#failure);
     });
-    server.listen({ fd });
+    server.listen(source);
   }
 
   /** Where it listens; null on a Unix socket, of which nothing is told. */

@@ -11,6 +11,9 @@ export const serveOn: unique symbol = Symbol("serveOn");
 /** The method of an application that loads what it serves with. */
 export const prepare: unique symbol = Symbol("prepare");
 
+/** The limits of an application. */
+export const limitsOf: unique symbol = Symbol("limitsOf");
+
 /**
  * A running FastCGI server, as `Deno.HttpServer` is a running HTTP server. It
  * is made by `Application.listen`.

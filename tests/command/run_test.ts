@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FastCGIClient } from "../../src/client/client.ts";
-import { Peer, within } from "../support/peer.ts";
+import { Peer, refused, within } from "../support/peer.ts";
 import { Program } from "../support/program.ts";
 import { begin, request } from "../support/wire.ts";
 import { deno, ended, HELLO, hello, listening, program } from "./programs.ts";
@@ -99,21 +99,6 @@ Deno.test("run() finishes what is in flight after a signal, and takes nothing mo
   assertEquals((await running.end()).code, 0);
   assertEquals(running.lines.slice(1), ["applicationDidStop", "after run()"]);
 });
-
-/** Waits until nobody listens any more. */
-async function refused(
-  address: { hostname: string; port: number },
-): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (performance.now() < deadline) {
-    try {
-      (await Deno.connect(address)).close();
-    } catch {
-      return;
-    }
-  }
-  throw new Error("It still listens");
-}
 
 Deno.test("run() gives up what is in flight at a second signal", async () => {
   await using running = program(["--bind", "127.0.0.1:0"]);

@@ -165,3 +165,16 @@ export class Peer implements Disposable {
     this.close();
   }
 }
+
+/** Waits until nobody listens any more. */
+export async function refused(target: Target): Promise<void> {
+  const deadline = performance.now() + DEADLINE_MS;
+  for (;;) {
+    try {
+      (await Peer.connect(target)).close();
+    } catch {
+      return;
+    }
+    if (performance.now() > deadline) throw new Error("It still listens");
+  }
+}

@@ -1,0 +1,182 @@
+// Group: a program with workers, as a test starts it and asks it.
+
+import type { GroupStats } from "../../src/workers/messages.ts";
+import { DEADLINE_MS, Peer } from "../support/peer.ts";
+import type { Target } from "../support/peer.ts";
+import { Program } from "../support/program.ts";
+import { request } from "../support/wire.ts";
+
+/** The program beside this file. */
+export const PROGRAM: string = new URL("program.ts", import.meta.url).pathname;
+
+/** How a group is started. */
+export interface GroupOptions {
+  /** How many workers it is to have in all. */
+  workers?: number;
+  /** Arguments of the program; by default it listens on a free port. */
+  args?: readonly string[];
+  /** Arguments of Deno. */
+  flags?: readonly string[];
+  /** The program. */
+  main?: string;
+  env?: Record<string, string>;
+}
+
+/** A worker, and a connection to it. */
+export interface Known {
+  pid: number;
+  peer: Peer;
+}
+
+/** A running program with workers. */
+export class Group implements AsyncDisposable {
+  readonly program: Program;
+  /** Where it listens, in the order of its lines. */
+  readonly targets: Target[] = [];
+  readonly #workers: number;
+
+  private constructor(program: Program, workers: number) {
+    this.program = program;
+    this.#workers = workers;
+  }
+
+  /** Starts a program, and does not wait. */
+  static spawn({ workers = 2, ...options }: GroupOptions = {}): Program {
+    const {
+      args = ["--bind", "127.0.0.1:0", "--workers", String(workers)],
+      flags = ["-A"],
+      main = PROGRAM,
+      env = {},
+    } = options;
+    return new Program(Deno.execPath(), {
+      args: ["run", "--no-check", "--no-prompt", ...flags, main, ...args],
+      env,
+    });
+  }
+
+  /** Starts a program, and waits until its workers are ready. */
+  static async start(options: GroupOptions = {}): Promise<Group> {
+    return await Group.of(Group.spawn(options), options.workers);
+  }
+
+  /** Waits until the workers of a program are ready. */
+  static async of(program: Program, workers = 2): Promise<Group> {
+    const group = new Group(program, workers);
+    try {
+      await program.until(/^\d+ workers? (?:is|are) ready$/);
+    } catch (error) {
+      await program.stop("SIGKILL");
+      throw error;
+    }
+    for (const line of program.output) {
+      const where = /^Listening for FastCGI on (.+)$/.exec(line)?.[1];
+      if (where !== undefined && !where.startsWith("desc")) {
+        group.targets.push(targetOf(where));
+      }
+    }
+    return group;
+  }
+
+  /** A new connection, to whichever worker takes it. */
+  connect(target: Target = this.targets[0]!): Promise<Peer> {
+    return Peer.connect(target);
+  }
+
+  /** Asks whichever worker takes the connection. */
+  async ask(path = "/", target?: Target): Promise<string> {
+    using peer = await this.connect(target);
+    return await askOn(peer, path);
+  }
+
+  /** A connection to each worker. */
+  async each(target?: Target): Promise<Known[]> {
+    const found: Known[] = [];
+    for (let attempt = 0; found.length < this.#workers; attempt++) {
+      if (attempt === 200) {
+        throw new Error(`Only ${found.map(({ pid }) => pid)} answer`);
+      }
+      // While those that are known are busy, another takes the connection.
+      for (const { peer } of found) await send(peer, "/spin");
+      const peer = await this.connect(target);
+      const pid = Number(await askOn(peer));
+      for (const known of found) await known.peer.answer();
+      if (found.some((known) => known.pid === pid)) peer.close();
+      else found.push({ pid, peer });
+    }
+    return found;
+  }
+
+  /** A connection to each of two workers. */
+  async both(): Promise<[Known, Known]> {
+    const [one, other] = await this.each();
+    return [one!, other!];
+  }
+
+  /** The process ids of all workers. */
+  async pids(): Promise<number[]> {
+    const found = await this.each();
+    for (const { peer } of found) peer.close();
+    return found.map(({ pid }) => pid);
+  }
+
+  /** What the supervisor tells. */
+  async stats(): Promise<GroupStats> {
+    return JSON.parse(await this.ask("/group"));
+  }
+
+  /** Waits until what the supervisor tells is as it should be. */
+  async until(
+    fits: (stats: GroupStats) => boolean,
+    what: string,
+  ): Promise<GroupStats> {
+    const deadline = performance.now() + DEADLINE_MS;
+    for (;;) {
+      const stats = await this.stats();
+      if (fits(stats)) return stats;
+      if (performance.now() > deadline) {
+        throw new Error(`Waited for ${what}: ${JSON.stringify(stats)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.program.stop();
+  }
+}
+
+/** Sends a request for a path. */
+export function send(peer: Peer, path: string, id = 1): Promise<void> {
+  return peer.send(request({ id, params: { REQUEST_URI: path } }));
+}
+
+/** Asks for a path on a connection there is. */
+export async function askOn(peer: Peer, path = "/", id = 1): Promise<string> {
+  await send(peer, path, id);
+  return (await peer.answer(id)).text;
+}
+
+/** Waits until a process is no more. */
+export async function gone(pid: number): Promise<void> {
+  const deadline = performance.now() + DEADLINE_MS;
+  while (isRunning(pid)) {
+    if (performance.now() > deadline) throw new Error(`${pid} still runs`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    // One that has ended and that nobody asked about yet is there, as "Z".
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    return !/\) [ZX] /.test(stat);
+  } catch {
+    return false;
+  }
+}
+
+function targetOf(where: string): Target {
+  if (where.startsWith("/")) return { path: where };
+  const [, hostname, port] = /^\[?(.*?)\]?:(\d+)$/.exec(where)!;
+  return { hostname: hostname!, port: Number(port) };
+}

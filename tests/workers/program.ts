@@ -1,0 +1,96 @@
+// A program for the tests of workers: what it does is in the path asked for,
+// and how it is set up in its environment.
+
+import { Application } from "../../mod.ts";
+import { WorkerLink } from "../../src/workers/worker_link.ts";
+
+function numberOf(name: string): Record<string, number> {
+  const text = Deno.env.get(name);
+  return text === undefined ? {} : { [name]: Number(text) };
+}
+
+class Program extends Application {
+  #goOn = Promise.withResolvers<void>();
+
+  constructor() {
+    super({
+      ...numberOf("maxRequests"),
+      ...numberOf("stuckTimeoutMs"),
+      ...numberOf("shutdownTimeoutMs"),
+    });
+  }
+
+  override async service(): Promise<void> {
+    const { request, response } = this;
+    switch (request.url.pathname) {
+      case "/wait":
+        // Until told to go on, by another request to this very process.
+        await response.write("waiting");
+        await response.flush();
+        await this.#goOn.promise;
+        response.write(" over");
+        return;
+      case "/go-on":
+        this.#goOn.resolve();
+        this.#goOn = Promise.withResolvers();
+        break;
+      case "/exit":
+        Deno.exit(7);
+        break;
+      case "/throw":
+        setTimeout(() => {
+          throw new Error("on purpose");
+        });
+        await new Promise(() => {});
+        break;
+      case "/memory": {
+        const all: unknown[] = [];
+        for (;;) all.push(new Array(100_000).fill(all.length));
+      }
+      case "/loop":
+        for (;;);
+      case "/spin": {
+        const end = performance.now() + 100;
+        while (performance.now() < end);
+        break;
+      }
+      case "/version":
+        response.write(String((globalThis as { version?: string }).version));
+        return;
+      case "/leave":
+        this.exit();
+        break;
+      case "/group":
+        response.json(await WorkerLink.current!.groupStats());
+        return;
+      case "/permissions":
+        response.json(
+          (["net", "read", "run", "ffi"] as const).map((name) =>
+            Deno.permissions.querySync({ name }).state
+          ),
+        );
+        return;
+      case "/environment":
+        response.json([Deno.env.get("SMISK_WORKER") ?? null, Deno.cwd()]);
+        return;
+    }
+    response.write(String(Deno.pid));
+  }
+
+  override async applicationWillStart(): Promise<void> {
+    switch (Deno.env.get("START")) {
+      case "fail":
+        throw new Error("on purpose");
+      case "never":
+        await new Promise(() => setInterval(() => {}, 1000));
+    }
+    console.log(`start ${Deno.pid}`);
+  }
+
+  override applicationDidStop(): void {
+    console.log(`stop ${Deno.pid}`);
+  }
+}
+
+await new Program().run();
+console.log(`after run() ${Deno.pid}`);

@@ -21,6 +21,7 @@ import type { ServiceResponse } from "./response.ts";
 import type { RequestScope } from "./scope.ts";
 import { listen } from "./server/address.ts";
 import { AllowedClients, webServerAddrs } from "./server/allowed_clients.ts";
+import type { GroupStats } from "./server/group_stats.ts";
 import type { ListenOptions } from "./server/listen_options.ts";
 import { FastCGIServer, limitsOf, prepare, serveOn } from "./server/server.ts";
 import type { TransportListener } from "./server/transport.ts";
@@ -93,6 +94,7 @@ export class Application {
   #serving: Serving | null = null;
   #serve: Serve | null = null;
   readonly #options: ObserveOptions;
+  #group: (() => Promise<GroupStats>) | null = null;
   #opening: Promise<Observer> | null = null;
   #observer: Observer | null = null;
   /** The start that all servers wait for, null before the first. */
@@ -266,14 +268,7 @@ export class Application {
     return this[serveOn](listen(options));
   }
 
-  /**
-   * Serves on a listening socket of any kind.
-   *
-   * @param listener The socket.
-   * @param allowed Who may connect, beside what the options say.
-   * @returns The server.
-   * @ignore
-   */
+  /** @ignore Serves on a socket of any kind those who are in all lists. */
   [serveOn](
     listener: TransportListener,
     allowed: readonly AllowedClients[] = [],
@@ -325,15 +320,13 @@ export class Application {
     await this.applicationWillStart();
   }
 
-  /**
-   * Has more to be seen of it than its options ask for.
-   *
-   * @param more What else; it comes before the options.
-   * @returns Settles once that is possible; null where there is nothing.
-   * @ignore
-   */
-  [observeWith](more: ObserveOptions): Promise<unknown> | null {
+  /** @ignore Has more to be seen; null where that takes no time. */
+  [observeWith](
+    more: ObserveOptions,
+    group: (() => Promise<GroupStats>) | null,
+  ): Promise<unknown> | null {
     Object.assign(this.#options, more);
+    this.#group = group;
     return this.#observe();
   }
 
@@ -349,6 +342,7 @@ export class Application {
           application: this.constructor.name,
           version: VERSION,
           hasTelemetry,
+          group: this.#group,
           stats: () => [...this.#servers].map((server) => server.stats()),
           report,
         }),

@@ -238,6 +238,15 @@ Deno.test("the sources load node: modules only when they are used", () => {
   assertEquals(faults, []);
 });
 
+Deno.test("the sources import dynamically what stands there, so that a compiled program has it", () => {
+  // A module of the user's, and a package that users may do without.
+  const known = ["src/cli/serve.ts", "src/forms/multipart.ts"];
+  const faults = sources("src")
+    .filter(({ code }) => /\bimport\((?!\s*")/.test(code))
+    .map(({ path }) => path);
+  assertEquals(faults, known);
+});
+
 Deno.test("mod.ts has no logic", () => {
   const code = withoutComments(Deno.readTextFileSync(`${ROOT}mod.ts`));
   const statements = code.split(";").map((part) => part.trim())

@@ -6,6 +6,7 @@ import { StartError } from "../errors.ts";
 import { requirePermissions } from "../server/address.ts";
 import type { Need } from "../server/address.ts";
 import { AllowedClients, webServerAddrs } from "../server/allowed_clients.ts";
+import type { GroupStats } from "../server/group_stats.ts";
 import {
   isInheritedSocket,
   isInheritedSocketAtOnce,
@@ -41,7 +42,7 @@ export interface RunParts {
   /** Where to listen if nothing else tells. */
   addressOfEnvironment(): Promise<ListenOptions>;
   /** Opens logs, and what else shows what an application does. */
-  observe(): Promise<void>;
+  observe(group: () => Promise<GroupStats>): Promise<void>;
   /** Prints. */
   tell(text: string): void;
 }
@@ -74,7 +75,7 @@ async function work(
   link: WorkerLink,
 ): Promise<boolean> {
   prepare({ ...plan, bind: [], http: null, pidfile: null });
-  await observe();
+  await observe(() => link.groupStats());
   const allowed = plan.allow.length > 0 ? [new AllowedClients(plan.allow)] : [];
   let isForced = false;
   // Of a worker alone, SIGTERM may be meant. All others come to the whole

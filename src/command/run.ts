@@ -20,6 +20,7 @@ import {
   takeInherited,
   TentativeListener,
 } from "../server/inherited.ts";
+import type { GroupStats } from "../server/group_stats.ts";
 import type { ListenOptions } from "../server/listen_options.ts";
 import type { FastCGIServer } from "../server/server.ts";
 import { serveOn } from "../server/server.ts";
@@ -150,7 +151,7 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
       checkUse: (hasUnix, hasTcp) => checkUse(plan, hasUnix, hasTcp),
       listenOn: (address) => listenOn(address, plan),
       addressOfEnvironment,
-      observe: () => observe(app, plan),
+      observe: (group) => observe(app, plan, group),
       tell,
     });
   }
@@ -160,7 +161,7 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
   // Before anything else, for every other path may depend on it.
   const own = isSpecial ? (await import("./process.ts")).prepare(plan) : null;
   if (own === null) requirePermissions(plan.bind.flatMap(permissionsToListen));
-  await observe(app, plan);
+  await observe(app, plan, null);
   const servers: FastCGIServer[] = [];
   let front: HttpFront | null = null;
   let isStopping = false;
@@ -225,8 +226,12 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
 }
 
 /** Lets be seen what a plan wants to see. */
-async function observe(app: Application, plan: Plan): Promise<void> {
-  const observing = app[observeWith](plan.observe);
+async function observe(
+  app: Application,
+  plan: Plan,
+  group: (() => Promise<GroupStats>) | null,
+): Promise<void> {
+  const observing = app[observeWith](plan.observe, group);
   if (observing === null) return;
   try {
     await observing;

@@ -4,11 +4,13 @@
 
 import { addStats } from "../server/stats.ts";
 import type { Exchange } from "../server/exchange.ts";
+import type { GroupStats } from "../server/group_stats.ts";
 import type { ServerStats } from "../server/stats.ts";
 import type { AccessLog } from "./access_log.ts";
 import type { ObserveOptions } from "./options.ts";
 import type { Pages } from "./pages.ts";
 import type { SlowLog } from "./slow_log.ts";
+import type { Status } from "./status.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** What an observer is made of. */
@@ -21,6 +23,8 @@ export interface ObserverParts {
   readonly hasTelemetry: boolean;
   /** What each server of the application has counted. */
   stats(): Iterable<ServerStats>;
+  /** Asks about all workers, null where this process is none. */
+  readonly group: (() => Promise<GroupStats>) | null;
   /** Writes a line to the server's own log. */
   report(message: string): void;
 }
@@ -115,17 +119,33 @@ export class Observer {
   }
 }
 
-function statusOf({ application, version, stats }: ObserverParts) {
+function statusOf(parts: ObserverParts): () => Promise<Status> {
+  const { application, group, stats, version } = parts;
   const startedAt = Date.now();
-  return () => ({
-    application,
-    version,
-    startedAt,
-    pid: Deno.pid,
-    now: Date.now(),
-    memoryBytes: Deno.memoryUsage().rss,
-    stats: addStats(stats()),
-  });
+  let groupStartedAt = 0;
+  return async () => {
+    const all = group === null ? null : await group();
+    const now = Date.now();
+    const shared = { application, version, now, group: all };
+    if (all === null) {
+      return {
+        ...shared,
+        pid: Deno.pid,
+        startedAt,
+        memoryBytes: Deno.memoryUsage().rss,
+        stats: addStats(stats()),
+      };
+    }
+    // An age is told, and each time it takes another while to come.
+    groupStartedAt ||= Math.floor((now - all.ageMs) / 1000) * 1000;
+    return {
+      ...shared,
+      pid: all.pid,
+      startedAt: groupStartedAt,
+      memoryBytes: all.workers.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+      stats: all.total,
+    };
+  };
 }
 
 /** {@linkcode ObserveOptions}, with every default filled in. */

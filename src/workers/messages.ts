@@ -1,7 +1,7 @@
 // What a supervisor and its workers tell each other, over the pipe that
 // `node:child_process` makes: it carries JSON, and listening sockets.
 
-import type { ServerStats } from "../server/stats.ts";
+import type { GroupStats, WorkerFigures } from "../server/group_stats.ts";
 
 /**
  * The environment variable that makes a process a worker: the number of its
@@ -11,16 +11,6 @@ export const WORKER_VARIABLE = "SMISK_WORKER";
 
 /** How often a worker shows that it lives. */
 export const BEAT_MS = 500;
-
-/** What a worker tells of itself. */
-export interface WorkerFigures {
-  /** What its servers count, added up. */
-  stats: ServerStats;
-  /** Resident memory of the process, in bytes. */
-  rssBytes: number;
-  /** JavaScript objects, in bytes. */
-  heapUsedBytes: number;
-}
 
 /** What a worker says. */
 export type FromWorker =
@@ -49,38 +39,3 @@ export type ToWorker =
   | { type: "abort" }
   /** The answer to `ask`. */
   | { type: "group"; group: GroupStats };
-
-/** One worker, as its supervisor sees it. */
-export interface WorkerStats extends WorkerFigures {
-  /** Its number, 1 and up; that of the one whose place it took. */
-  worker: number;
-  /** Its process id. */
-  pid: number;
-  /**
-   * Whether it starts, serves, or finishes what is in flight because another
-   * has taken its place or all stop.
-   */
-  state: "starting" | "ready" | "leaving";
-  /** Milliseconds since it was started. */
-  ageMs: number;
-  /** Milliseconds since it last showed that it lives. */
-  silentMs: number;
-}
-
-/** All workers of a program. */
-export interface GroupStats {
-  /** The process id of the supervisor. */
-  pid: number;
-  /** Milliseconds since the supervisor started. */
-  ageMs: number;
-  /** How often a worker ended that was not told to. */
-  crashes: number;
-  /** How often all workers were replaced because of SIGHUP. */
-  reloads: number;
-  /** How many workers were replaced because of `maxRequests`. */
-  recycled: number;
-  /** The workers there are, those included that are about to end. */
-  workers: WorkerStats[];
-  /** What all of them count, and those that have ended counted. */
-  total: ServerStats;
-}

@@ -7,9 +7,9 @@
 // so again and again after longer and longer pauses.
 
 import { StartError } from "../errors.ts";
+import type { GroupStats } from "../server/group_stats.ts";
 import { addStats } from "../server/stats.ts";
 import type { ServerStats } from "../server/stats.ts";
-import type { GroupStats } from "./messages.ts";
 import type { Origin } from "./origin.ts";
 import type { SharedSocket } from "./shared_socket.ts";
 import { WorkerProcess } from "./worker_process.ts";

@@ -3,13 +3,14 @@
 
 import { ClosedError } from "../errors.ts";
 import type { Limits } from "../options.ts";
+import type { GroupStats } from "../server/group_stats.ts";
 import { listenOnHandle } from "../server/inherited.ts";
 import type { InheritedListener } from "../server/inherited.ts";
 import type { FastCGIServer } from "../server/server.ts";
 import { addStats } from "../server/stats.ts";
 import type { Transport, TransportListener } from "../server/transport.ts";
 import { BEAT_MS, WORKER_VARIABLE } from "./messages.ts";
-import type { FromWorker, GroupStats, ToWorker } from "./messages.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
 import type { Handle } from "./shared_socket.ts";
 
 /** How much later than maxRequests a worker may be replaced, at the most. */
@@ -40,13 +41,6 @@ export interface Work {
 
 /** A worker's side of the connection to its supervisor. */
 export class WorkerLink {
-  static #current: WorkerLink | null = null;
-
-  /** That of this process, null where it is no worker. */
-  static get current(): WorkerLink | null {
-    return WorkerLink.#current;
-  }
-
   readonly #process: Pipe;
   readonly #asked: PromiseWithResolvers<GroupStats>[] = [];
   readonly #listeners: LateListener[] = [];
@@ -89,7 +83,6 @@ export class WorkerLink {
     Deno.env.delete(WORKER_VARIABLE);
     const { default: process } = await import("node:process");
     const link = new WorkerLink(process as unknown as Pipe, Number(count));
-    WorkerLink.#current = link;
     await link.#complete.promise;
     // From here on the servers keep the process running, and nothing else.
     link.#process.channel!.unref();

@@ -2,15 +2,11 @@
 // the listening sockets, and messages.
 
 import type { ChildProcess, SendHandle } from "node:child_process";
+import type { GroupStats, WorkerStats } from "../server/group_stats.ts";
 import type { ServerStats } from "../server/stats.ts";
 import { addStats } from "../server/stats.ts";
 import { WORKER_VARIABLE } from "./messages.ts";
-import type {
-  FromWorker,
-  GroupStats,
-  ToWorker,
-  WorkerStats,
-} from "./messages.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
 import type { Origin } from "./origin.ts";
 import type { SharedSocket } from "./shared_socket.ts";
 

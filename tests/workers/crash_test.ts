@@ -37,7 +37,7 @@ for (
     assertEquals(await askOn(living, "/go-on", 2), String(kept));
     assertEquals((await living.answer()).text, "waiting over");
     living.close();
-    const { crashes, workers } = await group.stats();
+    const { crashes, workers } = await group.status();
     assertEquals([crashes, workers.length], [1, 2]);
   });
 }

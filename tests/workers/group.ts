@@ -1,6 +1,6 @@
 // Group: a program with workers, as a test starts it and asks it.
 
-import type { GroupStats } from "../../src/workers/messages.ts";
+import type { ServerStats } from "../../src/server/stats.ts";
 import { DEADLINE_MS, Peer } from "../support/peer.ts";
 import type { Target } from "../support/peer.ts";
 import { Program } from "../support/program.ts";
@@ -20,6 +20,21 @@ export interface GroupOptions {
   /** The program. */
   main?: string;
   env?: Record<string, string>;
+}
+
+/** What is told of a process. */
+interface ProcessStatus extends ServerStats {
+  pid: number;
+  uptimeSeconds: number;
+  memoryBytes: number;
+}
+
+/** The page of status, as JSON. */
+export interface GroupStatus extends ProcessStatus {
+  crashes: number;
+  recycled: number;
+  reloads: number;
+  workers: (ProcessStatus & { worker: number; state: string })[];
 }
 
 /** A worker, and a connection to it. */
@@ -119,22 +134,22 @@ export class Group implements AsyncDisposable {
     return found.map(({ pid }) => pid);
   }
 
-  /** What the supervisor tells. */
-  async stats(): Promise<GroupStats> {
-    return JSON.parse(await this.ask("/group"));
+  /** What the page of status tells. */
+  async status(): Promise<GroupStatus> {
+    return JSON.parse(await this.ask("/status?json"));
   }
 
-  /** Waits until what the supervisor tells is as it should be. */
+  /** Waits until the status is as it should be. */
   async until(
-    fits: (stats: GroupStats) => boolean,
+    fits: (status: GroupStatus) => boolean,
     what: string,
-  ): Promise<GroupStats> {
+  ): Promise<GroupStatus> {
     const deadline = performance.now() + DEADLINE_MS;
     for (;;) {
-      const stats = await this.stats();
-      if (fits(stats)) return stats;
+      const status = await this.status();
+      if (fits(status)) return status;
       if (performance.now() > deadline) {
-        throw new Error(`Waited for ${what}: ${JSON.stringify(stats)}`);
+        throw new Error(`Waited for ${what}: ${JSON.stringify(status)}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

@@ -2,7 +2,6 @@
 // and how it is set up in its environment.
 
 import { Application } from "../../mod.ts";
-import { WorkerLink } from "../../src/workers/worker_link.ts";
 
 function numberOf(name: string): Record<string, number> {
   const text = Deno.env.get(name);
@@ -14,6 +13,7 @@ class Program extends Application {
 
   constructor() {
     super({
+      statusPath: "/status",
       ...numberOf("maxRequests"),
       ...numberOf("stuckTimeoutMs"),
       ...numberOf("shutdownTimeoutMs"),
@@ -60,9 +60,6 @@ class Program extends Application {
       case "/leave":
         this.exit();
         break;
-      case "/group":
-        response.json(await WorkerLink.current!.groupStats());
-        return;
       case "/permissions":
         response.json(
           (["net", "read", "run", "ffi"] as const).map((name) =>

@@ -48,7 +48,7 @@ Deno.test("SIGHUP replaces all workers by what the program is now, and old ones 
   assertEquals((await busy.answer()).text, "waiting over");
   assertEquals(await busy.toEnd(), []);
   busy.close();
-  const { reloads, crashes } = await group.stats();
+  const { reloads, crashes } = await group.status();
   assertEquals([reloads, crashes], [1, 0]);
 });
 
@@ -91,19 +91,19 @@ Deno.test("SIGHUP again and again reloads once more after the reload that is und
     "two workers",
   );
   assert(workers.every(({ pid }) => !before.includes(pid)));
-  assert((await group.stats()).reloads <= 3);
+  assert((await group.status()).reloads <= 3);
 });
 
 Deno.test("maxRequests replaces workers, never two at once", async () => {
   await using group = await Group.start({ env: { maxRequests: "20" } });
-  const { recycled, crashes, total } = await group.until(
+  const { recycled, crashes, served } = await group.until(
     ({ recycled }) => recycled >= 3,
     "three workers to be replaced",
   );
   assert(recycled >= 3);
   assertEquals(crashes, 0);
   // None before it has served so many.
-  assert(total.served >= 60, `served ${total.served}`);
+  assert(served >= 60, `served ${served}`);
   const events = group.program.output
     .map((line) => /^(start|stop) \d+$/.exec(line)?.[1])
     .filter((event) => event !== undefined).slice(2, 8);

@@ -50,7 +50,11 @@ ${
   use-fcgi-app ${name}
 ${
     isBalanced
-      ? "  balance roundrobin\n  option redispatch\n  retry-on conn-failure empty-response\n"
+      ? `  balance roundrobin
+  option redispatch 1\tto another server at once
+  retry-on conn-failure empty-response\talso where a kept connection closes
+  http-request disable-l7-retry unless METH_GET\tbut only what may be asked twice
+`
       : ""
   }${
     ping === null ? "" : `  option httpchk

@@ -143,7 +143,8 @@ export class Writer {
     const ready = this.#ready;
     const limit = out.capacity;
     while (ready.length > 0 && out.length < limit) {
-      const exchange = ready.shift()!;
+      // shift() of the last gives its room up, which the next then makes anew.
+      const exchange = ready.length === 1 ? ready.pop()! : ready.shift()!;
       exchange.isScheduled = false;
       if (exchange.isEnded || !exchange.output.isReady) continue;
       const state = exchange.output.encode(

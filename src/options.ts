@@ -108,6 +108,13 @@ export interface LimitOptions {
    * @default {30000}
    */
   stuckTimeoutMs?: number;
+  /**
+   * Milliseconds from `run()` in a worker until it accepts connections. Beyond
+   * it: killed.
+   *
+   * @default {60000}
+   */
+  startTimeoutMs?: number;
 }
 
 /** The options of an application: the limits, and its public properties. */
@@ -194,6 +201,7 @@ const LIMITS: Readonly<
   shutdownTimeoutMs: [30_000, 0, MOST_MS],
   maxRequests: [Infinity, 1, Infinity],
   stuckTimeoutMs: [30_000, 2_000, Infinity],
+  startTimeoutMs: [60_000, 1, Infinity],
 };
 
 /**
@@ -369,16 +377,8 @@ export function resolveHandOver(options: HandOverOptions): HandOver {
 
 /** The encodings of the Encoding Standard of several bytes a character. */
 const MULTI_BYTE: ReadonlySet<string> = new Set([
-  "big5",
-  "euc-jp",
-  "euc-kr",
-  "gb18030",
-  "gbk",
-  "iso-2022-jp",
-  "replacement",
-  "shift_jis",
-  "utf-16be",
-  "utf-16le",
+  ..."big5 euc-jp euc-kr gb18030 gbk iso-2022-jp".split(" "),
+  ..."replacement shift_jis utf-16be utf-16le".split(" "),
 ]);
 
 /**

@@ -19,6 +19,9 @@ const LIMITS: [keyof LimitOptions, number, number, number][] = [
   ["requestTimeoutMs", Infinity, 1, Infinity],
   ["idleTimeoutMs", Infinity, 1, Infinity],
   ["shutdownTimeoutMs", 30_000, 0, 2_147_483_647],
+  ["maxRequests", Infinity, 1, Infinity],
+  ["stuckTimeoutMs", 30_000, 2_000, Infinity],
+  ["startTimeoutMs", 60_000, 1, Infinity],
 ];
 
 Deno.test("resolveLimits() fills the defaults in", () => {

@@ -14,6 +14,8 @@ export const BEAT_MS = 500;
 
 /** What a worker says. */
 export type FromWorker =
+  /** Its application starts. The time is null for none. */
+  | { type: "starting"; startTimeoutMs: number | null }
   /** It accepts connections. Times are null for none. */
   | {
     type: "ready";

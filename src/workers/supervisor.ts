@@ -46,6 +46,8 @@ interface Slot {
   current: WorkerProcess | null;
   /** What is to take its place once it is ready. */
   next: WorkerProcess | null;
+  /** Whether one has ever been ready. */
+  isStarted: boolean;
   /** How often in a row it ended soon. */
   failures: number;
   pause: ReturnType<typeof setTimeout> | undefined;
@@ -64,8 +66,9 @@ export class Supervisor implements WorkerHandler {
   readonly #startedAt = performance.now();
   /** Replacements, one after another. */
   #rolling: Promise<void> = Promise.resolve();
+  /** Those because of maxRequests, each with the end of the one replaced. */
+  #recycling: Promise<void> = Promise.resolve();
   #willReload = false;
-  #isRunning = false;
   #isStopping = false;
   #watch: ReturnType<typeof setInterval> | undefined;
   #watchedAt = 0;
@@ -85,6 +88,7 @@ export class Supervisor implements WorkerHandler {
       sockets,
       current: null,
       next: null,
+      isStarted: false,
       failures: 0,
       pause: undefined,
     }));
@@ -115,21 +119,27 @@ export class Supervisor implements WorkerHandler {
   async start(): Promise<void> {
     this.#watchedAt = performance.now();
     this.#watch = setInterval(() => this.#look(), WATCH_MS);
+    const starting = Promise.all(this.#slots.map((slot) => this.#fill(slot)));
+    // What is to be replaced meanwhile is replaced then.
+    this.#rolling = starting.then(() => {}, () => {});
     try {
-      await Promise.all(this.#slots.map(async (slot) => {
-        const worker = slot.current = this.#spawn(slot);
-        if (await worker.ready || this.#isStopping) return;
-        throw new StartError(
-          "CANNOT_START",
-          `${nameOf(worker)} ended ${worker.end} before it was ready`,
-        );
-      }));
-      this.#isRunning = true;
+      await starting;
     } catch (error) {
       this.abort();
       await this.#finished.promise;
       throw error;
     }
+  }
+
+  /** Starts the first worker of a place. */
+  async #fill(slot: Slot): Promise<void> {
+    const worker = slot.current = this.#spawn(slot);
+    slot.isStarted = await worker.ready;
+    if (slot.isStarted || this.#isStopping) return;
+    throw new StartError(
+      "CANNOT_START",
+      `${nameOf(worker)} ended ${worker.end} before it was ready`,
+    );
   }
 
   #spawn(slot: Slot): WorkerProcess {
@@ -167,19 +177,21 @@ export class Supervisor implements WorkerHandler {
   tired(worker: WorkerProcess): void {
     if (this.#tired.has(worker)) return;
     this.#tired.add(worker);
-    this.#roll(async () => {
-      const slot = this.#slots[worker.number - 1]!;
-      if (slot.current !== worker) return;
-      if (await this.#replace(slot)) {
-        this.#recycled++;
-        // The next has to wait until this one is gone.
-        await worker.ended;
-      } else {
-        Deno.unrefTimer(
-          setTimeout(() => this.#tired.delete(worker), RETRY_MS),
-        );
-      }
+    this.#recycling = this.#recycling.then(() => this.#recycle(worker));
+  }
+
+  async #recycle(worker: WorkerProcess): Promise<void> {
+    const slot = this.#slots[worker.number - 1]!;
+    let isReplaced = false;
+    await this.#roll(async () => {
+      if (slot.current === worker) isReplaced = await this.#replace(slot);
     });
+    if (isReplaced) {
+      this.#recycled++;
+      // The next has to wait until this one is gone. A reload has not.
+      await worker.ended;
+    } else {Deno.unrefTimer(setTimeout(() =>
+        this.#tired.delete(worker), RETRY_MS));}
   }
 
   /**
@@ -207,14 +219,13 @@ export class Supervisor implements WorkerHandler {
   }
 
   /** Does something once what was begun before is done. */
-  #roll(action: () => Promise<void>): void {
-    this.#rolling = this.#rolling.then(() =>
-      this.#isStopping ? undefined : action()
-    );
+  #roll(action: () => Promise<void>): Promise<void> {
+    return this.#rolling = this.#rolling.then(action);
   }
 
   /** Puts another worker into a place; tells whether it is ready. */
   async #replace(slot: Slot): Promise<boolean> {
+    if (this.#isStopping) return false;
     const worker = slot.next = this.#spawn(slot);
     const isReady = await worker.ready;
     slot.next = null;
@@ -229,6 +240,7 @@ export class Supervisor implements WorkerHandler {
     clearTimeout(slot.pause);
     const old = slot.current;
     slot.current = worker;
+    slot.isStarted = true;
     slot.failures = 0;
     old?.stop();
     // From here on, whoever connects is served by the new one.
@@ -236,35 +248,45 @@ export class Supervisor implements WorkerHandler {
     return true;
   }
 
+  left(worker: WorkerProcess): void {
+    this.#lose(worker, "stops by itself");
+  }
+
   ended(worker: WorkerProcess): void {
     this.#workers.delete(worker);
     this.#tired.delete(worker);
     this.#past = addStats([this.#past, worker.stats]);
-    const slot = this.#slots[worker.number - 1]!;
-    if (slot.current === worker) {
-      slot.current = null;
-      if (this.#isRunning && !this.#isStopping) {
-        this.#crashes++;
-        slot.failures = worker.ageMs < STEADY_MS ? slot.failures + 1 : 0;
-        if (slot.next === null) this.#refill(slot, worker);
-      }
-    }
+    this.#lose(worker, `ended ${worker.end}`);
     if (this.#isStopping && this.#workers.size === 0) this.#finish();
   }
 
+  /** A place is empty, if that was its worker and nobody told it to go. */
+  #lose(worker: WorkerProcess, how: string): void {
+    const slot = this.#slots[worker.number - 1]!;
+    if (slot.current !== worker) return;
+    slot.current = null;
+    if (!slot.isStarted || this.#isStopping) return;
+    this.#crashes++;
+    slot.failures = worker.ageMs < STEADY_MS ? slot.failures + 1 : 0;
+    const what = `${nameOf(worker)} ${how}`;
+    if (slot.next === null) this.#refill(slot, what);
+    else this.#parts.report(`${what}: another is about to take its place`);
+  }
+
   /** Starts a worker where there is none, at once or after a pause. */
-  #refill(slot: Slot, lost?: WorkerProcess): void {
+  #refill(slot: Slot, why = ""): void {
     const pause = slot.failures < 2 ? 0 : Math.min(
       LAST_PAUSE_MS,
       // Some more or less, so that not all start at the same moment.
       FIRST_PAUSE_MS * 2 ** (slot.failures - 2) * (0.8 + 0.4 * Math.random()),
     );
-    if (lost !== undefined) {
+    if (why !== "") {
       const next = pause === 0
         ? "another takes its place"
         : `another starts in ${Math.round(pause)} ms`;
-      this.#parts.report(`${nameOf(lost)} ended ${lost.end}: ${next}`);
+      this.#parts.report(`${why}: ${next}`);
     }
+    clearTimeout(slot.pause);
     slot.pause = setTimeout(() => {
       if (slot.next === null) slot.current = this.#spawn(slot);
     }, pause);

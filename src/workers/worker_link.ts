@@ -18,7 +18,8 @@ const JITTER = 0.2;
 
 /** What a process that has a pipe to its parent can do (`node:process`). */
 interface Pipe {
-  readonly channel?: { unref(): void };
+  /** Undefined where there is no such pipe. */
+  readonly channel: { unref(): void } | undefined;
   on(
     event: "message",
     listener: (message: unknown, handle: unknown) => void,
@@ -81,11 +82,12 @@ export class WorkerLink {
     if (count === undefined || count === "") return null;
     // Whatever the program starts is no worker of this supervisor.
     Deno.env.delete(WORKER_VARIABLE);
-    const { default: process } = await import("node:process");
-    const link = new WorkerLink(process as unknown as Pipe, Number(count));
+    const process = (await import("node:process")).default as unknown as Pipe;
+    if (process.channel === undefined) return null;
+    const link = new WorkerLink(process, Number(count));
     await link.#complete.promise;
     // From here on the servers keep the process running, and nothing else.
-    link.#process.channel!.unref();
+    process.channel.unref();
     return link;
   }
 
@@ -101,7 +103,9 @@ export class WorkerLink {
    */
   begin(work: Work): void {
     this.#work = work;
-    this.#most = work.limits.maxRequests * (1 + JITTER * Math.random());
+    const { maxRequests, startTimeoutMs } = work.limits;
+    this.#most = maxRequests * (1 + JITTER * Math.random());
+    this.#send({ type: "starting", startTimeoutMs: finite(startTimeoutMs) });
     if (this.#order !== null) work[this.#order]();
   }
 
@@ -129,7 +133,7 @@ export class WorkerLink {
     this.#send({
       type: "ready",
       shutdownTimeoutMs,
-      stuckTimeoutMs: stuckTimeoutMs === Infinity ? null : stuckTimeoutMs,
+      stuckTimeoutMs: finite(stuckTimeoutMs),
     });
   }
 
@@ -198,6 +202,11 @@ export class WorkerLink {
   }
 }
 
+/** A number as JSON has it. */
+function finite(ms: number): number | null {
+  return ms === Infinity ? null : ms;
+}
+
 function goneError(): ClosedError {
   return new ClosedError("The supervisor of this worker is gone");
 }
@@ -224,7 +233,8 @@ class LateListener implements TransportListener {
   accept(): Promise<Transport> {
     if (this.#listener === null) {
       this.#listener = listenOnHandle(this.#handle);
-      this.#tell("accepting");
+      // Where it cannot, `accept` fails.
+      this.#listener.ready.then(() => this.#tell("accepting"), () => {});
     }
     return this.#listener.accept();
   }

@@ -10,8 +10,8 @@ import type { FromWorker, ToWorker } from "./messages.ts";
 import type { Origin } from "./origin.ts";
 import type { SharedSocket } from "./shared_socket.ts";
 
-/** Milliseconds a worker has to show a first sign of life. */
-const START_TIMEOUT_MS = 60_000;
+/** Milliseconds a worker has to load the program. */
+const LOAD_TIMEOUT_MS = 60_000;
 
 /** Milliseconds a worker has beyond its shutdownTimeoutMs to end by itself. */
 const LEAVE_GRACE_MS = 5_000;
@@ -31,6 +31,8 @@ export interface WorkerHandler {
   tired(worker: WorkerProcess): void;
   /** It wants to know about all workers. */
   group(): GroupStats;
+  /** It accepts no connections any more, though nobody told it to stop. */
+  left(worker: WorkerProcess): void;
   /** It has ended. */
   ended(worker: WorkerProcess): void;
 }
@@ -50,7 +52,10 @@ export class WorkerProcess {
   #stats: ServerStats = addStats([]);
   #rssBytes = 0;
   #heapUsedBytes = 0;
-  #silenceMs = START_TIMEOUT_MS;
+  #silenceMs = LOAD_TIMEOUT_MS;
+  /** When it is too late to be ready. */
+  #readyBy = this.#startedAt + LOAD_TIMEOUT_MS;
+  #startTimeoutMs = LOAD_TIMEOUT_MS;
   #shutdownTimeoutMs = 0;
   #killAt = Infinity;
   /** Its number. */
@@ -89,7 +94,11 @@ export class WorkerProcess {
     child.on("error", (error) => {
       // Of a message that came too late, "exit" tells.
       if (child.pid !== undefined) return;
-      this.#leave(`before it began (${error.message})`);
+      const isGone = (error as { code?: string }).code === "ENOENT";
+      const why = isGone
+        ? `${Deno.execPath()} or the directory ${origin.cwd} is gone`
+        : error.message;
+      this.#leave(`before it began (${why})`);
     });
     for (const { handle } of sockets) this.#send({ type: "socket" }, handle);
   }
@@ -122,6 +131,10 @@ export class WorkerProcess {
   #hear(message: FromWorker): void {
     this.#seenAt = performance.now();
     switch (message.type) {
+      case "starting":
+        this.#startTimeoutMs = message.startTimeoutMs ?? Infinity;
+        this.#readyBy = this.#seenAt + this.#startTimeoutMs;
+        break;
       case "ready":
         this.#silenceMs = message.stuckTimeoutMs ?? Infinity;
         this.#shutdownTimeoutMs = message.shutdownTimeoutMs;
@@ -136,6 +149,11 @@ export class WorkerProcess {
         break;
       case "closed":
         this.#closed.resolve();
+        if (this.#state === "ready") {
+          this.#state = "leaving";
+          this.#leaveWithin(this.#shutdownTimeoutMs + LEAVE_GRACE_MS);
+          this.#handler.left(this);
+        }
         break;
       case "tired":
         if (this.#state === "ready") this.#handler.tired(this);
@@ -200,17 +218,21 @@ export class WorkerProcess {
     const silence = now - this.#seenAt;
     if (now > this.#killAt) {
       this.#kill();
-      return "did not end when it was told to";
+      return "did not end when it was to";
+    }
+    if (this.#state === "starting" && now > this.#readyBy) {
+      this.#kill();
+      return `was not ready after ${secondsOf(this.#startTimeoutMs)}`;
     }
     if (silence <= this.#silenceMs) return "";
     this.#kill();
-    return `gave no sign of life for ${Math.round(silence / 1000)} seconds`;
+    return `gave no sign of life for ${secondsOf(silence)}`;
   }
 
   /** Once: it may take a moment. */
   #kill(): void {
     this.#child.kill("SIGKILL");
-    this.#killAt = this.#silenceMs = Infinity;
+    this.#killAt = this.#silenceMs = this.#readyBy = Infinity;
   }
 
   /** It could not show that it lives: what it said was not read. */
@@ -237,6 +259,10 @@ export class WorkerProcess {
       heapUsedBytes: this.#heapUsedBytes,
     };
   }
+}
+
+function secondsOf(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
 }
 
 /**

@@ -83,11 +83,14 @@ export class Program implements AsyncDisposable {
     for (const watcher of [...this.#watchers]) watcher();
   }
 
-  /** Waits for a line, also one that was said before; gives the match. */
-  async until(pattern: RegExp): Promise<RegExpExecArray> {
+  /**
+   * Waits for a line, also one that was said before, or for so many; gives the
+   * match of the last.
+   */
+  async until(pattern: RegExp, count = 1): Promise<RegExpExecArray> {
     try {
       return await within(
-        this.hopedLine(pattern),
+        this.hopedLine(pattern, count),
         `${this.#name} to say ${pattern}`,
       );
     } catch (error) {
@@ -98,13 +101,14 @@ export class Program implements AsyncDisposable {
   }
 
   /** The same, of a line that may never come. */
-  async hopedLine(pattern: RegExp): Promise<RegExpExecArray> {
+  async hopedLine(pattern: RegExp, count = 1): Promise<RegExpExecArray> {
     let watcher = () => {};
     const found = new Promise<RegExpExecArray>((resolve, reject) => {
       watcher = () => {
+        let found = 0;
         for (const line of this.lines) {
           const match = pattern.exec(line);
-          if (match !== null) return resolve(match);
+          if (match !== null && ++found === count) return resolve(match);
         }
         if (this.#isSilent) {
           reject(new Error(`${this.#name} ended and never said ${pattern}`));

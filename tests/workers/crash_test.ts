@@ -1,9 +1,12 @@
 // Workers that end, each in its own way: what it takes with it, and what not.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { within } from "../support/peer.ts";
+import { DEADLINE_MS, Peer, within } from "../support/peer.ts";
+import type { Target } from "../support/peer.ts";
 import { STDOUT } from "../support/wire.ts";
+import { Gate } from "./gate.ts";
 import { askOn, gone, Group, send } from "./group.ts";
+import type { Known } from "./group.ts";
 
 for (
   const [path, how] of [
@@ -63,11 +66,20 @@ Deno.test("a worker that ends soon again and again is replaced after longer and 
   }
 });
 
-Deno.test("a worker that stands still is killed and replaced, and the others go on", async () => {
+for (const how of ["loops for ever", "was stopped by SIGSTOP"]) {
+  Deno.test(`a worker that ${how} is killed and replaced, and the others go on`, () =>
+    standStill(({ pid, peer }) =>
+      how.startsWith("loops") ? send(peer, "/loop") : Deno.kill(pid, "SIGSTOP")
+    ));
+}
+
+async function standStill(
+  stop: (worker: Known) => void | Promise<void>,
+): Promise<void> {
   await using group = await Group.start({ env: { stuckTimeoutMs: "2000" } });
-  const [{ pid: lost, peer: dying }, { pid: kept, peer: living }] = await group
-    .both();
-  await send(dying, "/loop");
+  const [worker, { pid: kept, peer: living }] = await group.both();
+  const { pid: lost, peer: dying } = worker;
+  await stop(worker);
   assertEquals(await askOn(living), String(kept));
   await group.program.until(
     new RegExp(`process ${lost}\\) gave no sign of life .*, and was killed`),
@@ -78,27 +90,33 @@ Deno.test("a worker that stands still is killed and replaced, and the others go 
   const now = await group.pids();
   assert(now.includes(kept) && !now.includes(lost), `${now}`);
   for (const peer of [dying, living]) peer.close();
-});
+}
 
-Deno.test("a worker that is told to stop by a signal finishes its requests, and is replaced", async () => {
-  await using group = await Group.start();
-  const [{ pid, peer }, { peer: other }] = await group.both();
+Deno.test("a worker that is told to stop by a signal finishes its requests, and is replaced meanwhile", async () => {
+  await using group = await Group.start({ workers: 1 });
+  using peer = await group.connect();
+  const pid = Number(await askOn(peer));
   await send(peer, "/wait");
   await peer.until(({ type }) => type === STDOUT);
   // The second forces nothing: a whole group may be told twice.
   Deno.kill(pid, "SIGTERM");
   Deno.kill(pid, "SIGTERM");
   Deno.kill(pid, "SIGINT");
+  await group.program.until(
+    new RegExp(
+      `process ${pid}\\) stops by itself: another takes its place$`,
+    ),
+  );
+  assert(Number(await group.ask()) !== pid);
   assertEquals(await askOn(peer, "/go-on", 2), String(pid));
   assertEquals((await peer.answer()).text, "waiting over");
   assertEquals(await peer.toEnd(), []);
-  for (const one of [peer, other]) one.close();
-  await group.program.until(
-    new RegExp(
-      `process ${pid}\\) ended with status 0: another takes its place`,
-    ),
+  await gone(pid);
+  const { crashes, workers } = await group.until(
+    ({ workers }) => workers.length === 1,
+    "the old one to be gone",
   );
-  assert(!(await group.pids()).includes(pid));
+  assertEquals([crashes, workers[0]!.state], [1, "ready"]);
 });
 
 Deno.test("Application.exit() in a worker ends that worker, which is replaced", async () => {
@@ -107,3 +125,46 @@ Deno.test("Application.exit() in a worker ends that worker, which is replaced", 
   await group.program.until(new RegExp(`^after run\\(\\) ${pid}$`));
   assert(await group.ask() !== pid);
 });
+
+Deno.test("a worker that ends while another still starts is replaced", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    using gate = new Gate();
+    const path = `${folder}/a.sock`;
+    await using program = Group.spawn({
+      args: ["--bind", path, "--workers", "2"],
+      env: gate.env,
+    });
+    const first = await gate.next();
+    const second = await gate.next();
+    first.open();
+    using peer = await listening({ path });
+    assertEquals(await askOn(peer), String(first.pid));
+    await send(peer, "/exit");
+    await program.until(
+      new RegExp(`process ${first.pid}\\) ended with status 7: another takes`),
+    );
+    const third = await gate.next();
+    for (const worker of [second, third]) worker.open();
+    const group = await Group.of(program);
+    assertEquals(
+      (await group.pids()).sort(),
+      [second.pid, third.pid].sort(),
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** Connects once somebody listens. */
+async function listening(target: Target): Promise<Peer> {
+  const deadline = performance.now() + DEADLINE_MS;
+  for (;;) {
+    try {
+      return await Peer.connect(target);
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}

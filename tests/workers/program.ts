@@ -8,6 +8,13 @@ function numberOf(name: string): Record<string, number> {
   return text === undefined ? {} : { [name]: Number(text) };
 }
 
+/** Waits until a test closes the connection. */
+async function waitAt(port: number): Promise<void> {
+  using connection = await Deno.connect({ port });
+  await connection.write(new TextEncoder().encode(String(Deno.pid)));
+  await connection.read(new Uint8Array(1));
+}
+
 class Program extends Application {
   #goOn = Promise.withResolvers<void>();
 
@@ -16,6 +23,7 @@ class Program extends Application {
       statusPath: "/status",
       ...numberOf("maxRequests"),
       ...numberOf("stuckTimeoutMs"),
+      ...numberOf("startTimeoutMs"),
       ...numberOf("shutdownTimeoutMs"),
     });
   }
@@ -75,6 +83,8 @@ class Program extends Application {
   }
 
   override async applicationWillStart(): Promise<void> {
+    const gate = Deno.env.get("GATE");
+    if (gate !== undefined) await waitAt(Number(gate));
     switch (Deno.env.get("START")) {
       case "fail":
         throw new Error("on purpose");

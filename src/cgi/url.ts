@@ -2,7 +2,7 @@
 // Building never throws: a host that is none is refused before (isHost), and
 // whatever else comes, a path is made of it.
 
-import { normalVariable } from "./variables.ts";
+import { normalValue, normalVariable } from "./variables.ts";
 import type { ReadVariable } from "./variables.ts";
 
 /**
@@ -86,8 +86,9 @@ function requestHost(read: ReadVariable, scheme: string): string {
  * @returns They; what is no path is given as it is.
  */
 export function requestTarget(read: ReadVariable): string {
-  if (read("REQUEST_URI")) {
-    return escapeTarget(normalVariable("REQUEST_URI", read) ?? "");
+  const target = read("REQUEST_URI");
+  if (target) {
+    return escapeTarget(normalValue("REQUEST_URI", target, read) ?? "");
   }
   const path = (read("SCRIPT_NAME") ?? "") + (read("PATH_INFO") ?? "");
   const query = read("QUERY_STRING");

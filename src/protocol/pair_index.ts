@@ -16,6 +16,7 @@ export class PairIndex {
   readonly #text: string;
   /** For each pair: where its name begins, its value begins, and it ends. */
   readonly #offsets: readonly number[];
+  #isAscii: boolean | null = null;
 
   private constructor(text: string, offsets: readonly number[]) {
     this.#text = text;
@@ -64,6 +65,10 @@ export class PairIndex {
    * for; another holds what became of lengths.
    */
   get isAscii(): boolean {
+    return this.#isAscii ??= this.#findIsAscii();
+  }
+
+  #findIsAscii(): boolean {
     const text = this.#text;
     const offsets = this.#offsets;
     let next = text.indexOf("\uFFFD");

@@ -69,6 +69,8 @@ async function runCommand(
       return await check(rest);
     }
     case "--help":
+    case "-h":
+    case "help":
       return print(HELP);
     case "--version":
       return print(`Smisk ${VERSION}, Deno ${Deno.version.deno}\n`);

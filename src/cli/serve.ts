@@ -2,15 +2,12 @@
 // command line of every program.
 
 import { Application, VERSION } from "../application.ts";
-import {
-  badArgument,
-  helpText,
-  KINDS,
-  parseArguments,
-  readWords,
-} from "../command/arguments.ts";
+import { badArgument, helpText, parseArguments } from "../command/arguments.ts";
+import { needsOf } from "../command/process.ts";
+import { readServe, runsByItself } from "../command/served.ts";
 import { StartError } from "../errors.ts";
 import { permissionFor, requirePermissions } from "../server/address.ts";
+import type { Need } from "../server/address.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import type { FetchApplication } from "../gateway/fetch.ts";
 import type { WsgiApplication } from "../gateway/wsgi_types.ts";
@@ -32,17 +29,12 @@ interface Runnable {
  * exports nothing fit, or it cannot listen.
  */
 export async function serveModule(args: readonly string[]): Promise<number> {
-  const flags: string[] = [];
-  const modules: string[] = [];
-  for (const [flag, value] of readWords(args, KINDS)) {
-    if (flag === null) modules.push(value);
-    else flags.push(value === "" ? flag : `${flag}=${value}`);
-  }
+  const { flags, modules } = readServe(args);
   // Before anything is loaded, which may take a while.
-  const { chdir, print } = parseArguments(flags);
-  if (print !== null) {
+  const told = parseArguments(flags);
+  if (told.print !== null) {
     console.log(
-      print === "help"
+      told.print === "help"
         ? helpText("Usage: smisk serve MODULE [OPTIONS]").trimEnd()
         : `Smisk ${VERSION}, Deno ${Deno.version.deno}`,
     );
@@ -53,40 +45,78 @@ export async function serveModule(args: readonly string[]): Promise<number> {
     throw badArgument("smisk serve needs a module, such as app.ts");
   }
   if (more.length > 0) throw badArgument(`Unexpected argument "${more[0]}"`);
-  const app = applicationOf(await load(module, chdir), module);
+  const url = urlOf(module, told.chdir);
+  // All at once, rather than one after another.
+  requirePermissions([...needsToLoad(url, module), ...needsOf(told)]);
+  const exported = await load(url, module);
+  // It is a whole program: it has read these flags, and serves.
+  if (exported === undefined && runsByItself()) return 0;
+  const app = applicationOf(exported, module);
   await app.run({ args: flags });
   // What the module still does, such as a timer, ends with it.
   Deno.unrefTimer(setTimeout(() => Deno.exit(), EXIT_DELAY_MS));
   return 0;
 }
 
-/** What a module exports by default. */
-async function load(module: string, chdir: string | null): Promise<unknown> {
-  const url = urlOf(module, chdir);
-  if (url.startsWith("file:")) {
-    const path = decodeURIComponent(new URL(url).pathname);
-    requirePermissions([permissionFor("read", path, `load ${module}`)]);
+/** What it takes to load a module. */
+function needsToLoad(url: string, module: string): Need[] {
+  const { host, pathname, protocol } = new URL(url);
+  const what = `load ${module}`;
+  if (protocol === "file:") {
+    return [permissionFor("read", decodeURIComponent(pathname), what)];
   }
-  let exports: { default?: unknown };
+  if (protocol !== "http:" && protocol !== "https:") return [];
+  return [{ descriptor: { name: "import", host }, what, value: host }];
+}
+
+/** What a module exports by default. */
+async function load(url: string, module: string): Promise<unknown> {
   try {
-    exports = await import(url);
+    const exports: { default?: unknown } = await import(url);
+    return exports.default;
   } catch (error) {
     // A fault in the module itself is told with its stack.
-    if (!(error instanceof TypeError) || !error.message.includes(url)) {
-      throw error;
-    }
+    if (!isFaultOfLoading(error)) throw error;
     throw new StartError(
       "CANNOT_START",
-      `Cannot load ${module}: ${error.message.split("\n")[0]}`,
+      `Cannot load ${module}: ${whyNotLoaded(error.message)}`,
       { cause: error },
     );
   }
-  return exports.default;
+}
+
+/** Whether nothing of a module has run: it is not there, or is malformed. */
+function isFaultOfLoading(error: unknown): error is Error {
+  if (error instanceof SyntaxError) {
+    return error.message.startsWith("The requested module ");
+  }
+  return error instanceof TypeError && "code" in error &&
+    error.code === "ERR_MODULE_NOT_FOUND";
+}
+
+/**
+ * The runtime's message in one line: what is wrong, the last of its numbered
+ * causes, and where; the source that it shows between is left out.
+ */
+function whyNotLoaded(message: string): string {
+  const [what, ...rest] = message.split("\n");
+  const find = (pattern: RegExp) =>
+    rest.map((line) => pattern.exec(line)?.[1]).findLast((text) => text);
+  const cause = find(/^\s+\d+: (.+)$/);
+  const where = find(/^\s+at (\S+:\d+:\d+)$/);
+  return [
+    what!.replace(/ Supported schemes:$/, "").replace(/\.$/, ""),
+    ...cause === undefined ? [] : [`: ${cause}`],
+    ...where === undefined ? [] : [`, at ${where}`],
+  ].join("");
 }
 
 /** The URL of a module: a path begins where --chdir leads. */
 function urlOf(module: string, chdir: string | null): string {
-  if (/^[a-z][a-z\d+.-]+:/i.test(module)) return module;
+  if (/^[a-z][a-z\d+.-]+:/i.test(module)) {
+    if (URL.canParse(module)) return module;
+    throw badArgument(`"${module}" is no URL of a module`);
+  }
   const folder = (path: string) => path.endsWith("/") ? path : `${path}/`;
   const base = new URL("file:///");
   const start = module.startsWith("/")

@@ -158,5 +158,7 @@ export class Conversations {
   close(): void {
     this.#pool.close();
     for (const exchange of [...this.#exchanges]) exchange.abort(clientClosed());
+    // Those given up on a shared connection, or a question, still wait there.
+    this.#pool.closeAll();
   }
 }

@@ -319,10 +319,11 @@ export class ClientExchange implements ResponseSink {
     if (this.#isFinished) return;
     this.#isFinished = true;
     clearTimeout(this.#timer);
-    const { finished } = this.#parts;
+    const { finished, keepsConnection } = this.#parts;
+    // What is not to be kept, the server closes: not even who waits gets it.
     finished(
       this.#connection.isShared ||
-        this.#isEnded && this.#isSent && !this.#isFailed,
+        keepsConnection && this.#isEnded && this.#isSent && !this.#isFailed,
     );
   }
 }

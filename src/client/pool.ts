@@ -176,6 +176,11 @@ export class ConnectionPool {
       throw error;
     }
     this.#opening--;
+    if (this.isClosed) {
+      // Since it was connected.
+      transport.close();
+      throw clientClosed();
+    }
     const connection = new ClientConnection({
       transport,
       writeTimeoutMs,
@@ -279,6 +284,8 @@ export class ConnectionPool {
       isAnswered = true;
       this.#learn(values);
       return values;
+    } catch (error) {
+      throw this.isClosed ? clientClosed() : error;
     } finally {
       this.release(connection, isAnswered);
     }
@@ -352,6 +359,11 @@ export class ConnectionPool {
     this.#starvation.close();
     this.#idle.close();
     for (const waiter of this.#waiting.splice(0)) waiter.reject(clientClosed());
+  }
+
+  /** Closes what is not idle as well, once no request is on it any more. */
+  closeAll(): void {
+    for (const connection of [...this.#open]) connection.close();
   }
 }
 

@@ -277,7 +277,8 @@ export type Kind = "value" | "optional" | "none";
 export type Kinds = Readonly<Record<string, Kind>>;
 
 /**
- * Takes a command line apart. After `--` nothing is an option.
+ * Takes a command line apart. After `--` nothing is an option; `-h` is
+ * `--help`.
  *
  * @param args The words.
  * @param kinds The options that there are.
@@ -291,7 +292,7 @@ export function* readWords(
   kinds: Kinds,
 ): Generator<[flag: string | null, value: string], void, undefined> {
   for (let at = 0; at < args.length; at++) {
-    const arg = args[at]!;
+    const arg = args[at] === "-h" ? "--help" : args[at]!;
     if (arg === "--") {
       for (const rest of args.slice(at + 1)) yield [null, rest];
       return;

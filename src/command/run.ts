@@ -92,7 +92,7 @@ export async function run(
   try {
     const plan = Deno.args.length === 0
       ? NOTHING_ASKED
-      : await readArguments(Deno.args);
+      : await readArguments(await ownArguments());
     if (plan !== null && await serve(app, plan)) exitSoon();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
@@ -107,6 +107,12 @@ export async function run(
  */
 function exitSoon(): void {
   Deno.unrefTimer(setTimeout(() => Deno.exit(), EXIT_DELAY_MS));
+}
+
+async function ownArguments(): Promise<readonly string[]> {
+  if (Deno.args[0] !== "serve") return Deno.args;
+  // The tool has loaded this program, perhaps: some of it is the tool's.
+  return (await import("./served.ts")).ownArguments();
 }
 
 /** What a command line asks for; null where that is done. */

@@ -5,6 +5,9 @@ import { ran } from "./smisk.ts";
 
 const HELPS = [
   ["--help"],
+  ["-h"],
+  ["help"],
+  ["get", "-h"],
   ["serve", "--help"],
   ["serve", "app.ts", "--help"],
   ["config", "--help"],
@@ -35,6 +38,7 @@ const WRONG: [args: string[], why: string][] = [
   [["bogus"], '"bogus" is no command'],
   [["--bogus"], '"--bogus" is no command'],
   [["serve"], "smisk serve needs a module"],
+  [["serve", "https://"], '"https://" is no URL of a module'],
   [["serve", "a.ts", "b.ts"], 'Unexpected argument "b.ts"'],
   [["serve", "a.ts", "--bogus"], "Unknown option --bogus"],
   [["serve", "a.ts", "--mode", "x"], '--mode: "x" is no permission'],
@@ -81,6 +85,10 @@ const NO_PERMISSION: [args: string[], flags: string][] = [
     "--allow-net=unix:/run/a.sock --allow-write=/run/a.sock --allow-read",
   ],
   [["serve", "/srv/app.ts"], "--allow-read=/srv/app.ts"],
+  [
+    ["serve", "/srv/app.ts", "--bind=/run/a.sock", "--pidfile=/run/a.pid"],
+    "--allow-read=/srv/app.ts,/run/a.sock,/run/a.pid --allow-net=unix:/run/a.sock --allow-write=/run/a.sock,/run/a.pid",
+  ],
 ];
 
 for (const [args, flags] of NO_PERMISSION) {

@@ -129,7 +129,25 @@ const UNFIT: [
     "imports what is not there",
     'import "./none.js"; export default { fetch() {} };',
     1,
-    /none\.js/,
+    /^smisk: Cannot load .*app\.js: Module not found "file:.*none\.js", at file:.*app\.js:1:8$/,
+  ],
+  [
+    "is malformed",
+    "export default {\n  fetch( };",
+    1,
+    /^smisk: Cannot load .*app\.js: .*SyntaxError: .*, at file:.*app\.js:2:\d+$/,
+  ],
+  [
+    "imports a name that is not exported",
+    'import { none } from "./app.js"; export default none;',
+    1,
+    /^smisk: Cannot load .*app\.js: The requested module '\.\/app\.js' does not provide an export named 'none' at file:.*:1:\d+$/,
+  ],
+  [
+    "imports a package that nothing names",
+    'import none from "no-such-name"; export default none;',
+    1,
+    /^smisk: Cannot load .*app\.js: .*no-such-name.*, at file:.*app\.js:1:18$/,
   ],
   [
     "exports nothing",
@@ -157,19 +175,152 @@ for (const [name, code, status, why] of UNFIT) {
       const path = `${folder}/app.js`;
       if (code !== null) await Deno.writeTextFile(path, code);
       const ended = await ran(["serve", path, "--bind=127.0.0.1:0"]);
-      assertEquals([ended.code, ended.output], [status, []]);
+      assertEquals(
+        [ended.code, ended.output, ended.errors.length],
+        [status, [], 1],
+        ended.errors.join("\n"),
+      );
       assertMatch(ended.errors[0]!, why);
     });
   });
 }
 
-Deno.test("smisk serve tells the fault of a module with its stack", async () => {
+const ELSEWHERE: [module: string, why: RegExp][] = [
+  ["npm:@smisk/no-such-package", /not found in cache/],
+  ["http://127.0.0.1:9/app.ts", /not found in cache: "http:\/\/127/],
+  ["https://127.0.0.1:9/app.ts", /not found in cache: "https:\/\/127/],
+  ["node:none", /No such built-in module/],
+  ["ftp://127.0.0.1/app.ts", /Unsupported scheme "ftp"/],
+];
+
+for (const [module, why] of ELSEWHERE) {
+  Deno.test(`smisk serve says in one line that ${module} is not to be had`, async () => {
+    const { code, errors, output } = await ran(["serve", module], {
+      // Nobody is asked.
+      permissions: ["-A", "--cached-only"],
+    });
+    assertEquals([code, output, errors.length], [1, [], 1], errors.join("\n"));
+    assert(errors[0]!.startsWith(`smisk: Cannot load ${module}: `), errors[0]);
+    assertMatch(errors[0]!, why);
+  });
+}
+
+Deno.test("smisk serve says in one line why a module of HTTP does not come", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const { code, errors } = await ran([
+    "serve",
+    `http://127.0.0.1:${port}/app.ts`,
+  ]);
+  assertEquals(code, 1);
+  assertMatch(errors.at(-1)!, /^smisk: Cannot load http:.*: .*refused/i);
+  assertEquals(errors.filter((line) => /^ +at /.test(line)), []);
+});
+
+Deno.test("smisk serve serves a module of HTTP, with the permission to", async () => {
+  const code = 'export default { fetch: () => new Response("remote") };';
+  const http = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () =>
+      new Response(code, { headers: { "content-type": "text/javascript" } }),
+  );
+  const host = `127.0.0.1:${http.addr.port}`;
+  const args = ["serve", `http://${host}/app.js`, "--bind=127.0.0.1:0"];
+  try {
+    const refused = await ran(args, { permissions: [] });
+    assertEquals([refused.code, refused.errors], [1, [
+      `smisk: No permission to load http://${host}/app.js and to listen on 127.0.0.1:0: add --allow-import=${host} --allow-net=127.0.0.1:0`,
+    ]]);
+    await inFolder(async (folder) => {
+      await using running = smisk(args, {
+        permissions: [`--allow-import=${host}`, "--allow-net=127.0.0.1"],
+        env: { DENO_DIR: folder },
+      });
+      await using client = new FastCGIClient(await listening(running));
+      const response = await within(
+        client.fetch(new Request("http://test/")),
+        "an answer",
+      );
+      assertEquals(await response.text(), "remote");
+    });
+  } finally {
+    await http.shutdown();
+  }
+});
+
+const FAULTS: [name: string, code: string][] = [
+  ["throws", 'throw new Error("on purpose");'],
+  [
+    "exports a class that throws",
+    'export default class { constructor() { throw new Error("on purpose"); } }',
+  ],
+];
+
+for (const [name, code] of FAULTS) {
+  Deno.test(`smisk serve tells the fault of a module that ${name} with its stack`, async () => {
+    await inFolder(async (folder) => {
+      const path = `${folder}/app.js`;
+      await Deno.writeTextFile(path, code);
+      const { code: status, errors } = await ran(["serve", path]);
+      assertEquals(status, 1);
+      assertMatch(errors.join("\n"), /on purpose[^]*app\.js:1/);
+    });
+  });
+}
+
+// A module that is a whole program
+
+const PROGRAM = `import { Application } from "${MOD}";
+class Own extends Application {
+  service() { this.response.write("by itself"); }
+}
+console.log("before");
+await new Own().run();
+console.log("behind");`;
+
+for (const workers of [[], ["--workers=2"]]) {
+  Deno.test(`smisk serve serves a program that runs by itself ${workers}`, async () => {
+    await inFolder(async (folder) => {
+      const path = `${folder}/a.sock`;
+      await Deno.writeTextFile(`${folder}/app.js`, PROGRAM);
+      await using running = smisk([
+        "serve",
+        "--bind",
+        path,
+        `${folder}/app.js`,
+        ...workers,
+      ]);
+      await running.until(
+        workers.length > 0 ? /workers are ready/ : /^Listening for FastCGI/,
+      );
+      {
+        await using client = new FastCGIClient({ path });
+        const response = await within(
+          client.fetch(new Request("http://test/")),
+          "an answer",
+        );
+        assertEquals(await response.text(), "by itself");
+      }
+      const { code } = await running.stop();
+      assertEquals([code, running.errors], [0, []]);
+      assertEquals(running.output[0], "before");
+      assertEquals(running.output.at(-1), "behind");
+    });
+  });
+}
+
+Deno.test("smisk serve says what is wrong with the arguments of a program that runs by itself", async () => {
   await inFolder(async (folder) => {
-    const path = `${folder}/app.js`;
-    await Deno.writeTextFile(path, 'throw new Error("on purpose");');
-    const { code, errors } = await ran(["serve", path]);
-    assertEquals(code, 1);
-    assertMatch(errors.join("\n"), /on purpose[^]*app\.js:1/);
+    await Deno.writeTextFile(`${folder}/app.js`, PROGRAM);
+    const { code, errors, output } = await ran([
+      "serve",
+      `${folder}/app.js`,
+      "--bind=127.0.0.1:0",
+      "--mode=0660",
+    ]);
+    assertEquals([code, output, errors.length], [2, ["before"], 1]);
+    assertMatch(errors[0]!, /^smisk: --mode is for a Unix socket/);
   });
 });
 

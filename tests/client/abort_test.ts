@@ -131,11 +131,13 @@ Deno.test("FastCGIClient takes no notice of a signal that fires after a response
   await using client = new FastCGIClient(server.address);
   const controller = new AbortController();
   const { signal } = controller;
-  const got = await client.fetch(get({ signal }));
+  const ended = gate<unknown>();
+  const got = await client.fetch(get({ signal }), {}, { onEnd: ended.resolve });
   assertEquals([got.status, got.body], [204, null]);
   controller.abort();
   answered.resolve();
-  await settle();
+  // Else the next request would need another connection.
+  await within(ended.promise, "FCGI_END_REQUEST");
   assertEquals(await text(client), "hello");
   assertEquals(server.connections, 1);
 });

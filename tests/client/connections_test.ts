@@ -3,12 +3,21 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FastCGIClient } from "../../src/client/client.ts";
 import type { FastCGIClientOptions } from "../../src/client/client.ts";
+import { PipeListener } from "../../src/client/pipe.ts";
 import { ClosedError, FastCgiError } from "../../src/errors.ts";
 import { answering, get, settle, text, whole } from "../support/answering.ts";
 import { within } from "../support/peer.ts";
 import { gate } from "../support/running.ts";
 import { readParams, readRequest, Scripted } from "../support/scripted.ts";
-import { record, response, STDERR, STDOUT } from "../support/wire.ts";
+import {
+  GET_VALUES,
+  GET_VALUES_RESULT,
+  pairs,
+  record,
+  response,
+  STDERR,
+  STDOUT,
+} from "../support/wire.ts";
 
 Deno.test("FastCGIClient sends one request after the other on one connection, with FCGI_KEEP_CONN", async () => {
   const kept: boolean[] = [];
@@ -303,4 +312,58 @@ Deno.test("FastCGIClient.close() during connecting fails the request and closes 
   client.close();
   given.resolve();
   await within(fetching, "the request to fail");
+});
+
+Deno.test("FastCGIClient.close() just when a connection is made leaves nothing behind", async () => {
+  for (let turns = 0; turns < 12; turns++) {
+    const listener = new PipeListener();
+    const client = new FastCGIClient({ connect: () => listener.connect() });
+    const fetching = assertRejects(() => client.fetch(get()), ClosedError);
+    // A turn of the microtasks more each time: amid connecting, and after.
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    client.close();
+    await within(fetching, "the request to fail");
+    assertEquals(client.stats().connections, 0);
+    listener.close();
+  }
+});
+
+Deno.test("FastCGIClient.close() fails a question that waits, with a ClosedError", async () => {
+  const asked = gate();
+  await using server = new Scripted(async (peer) => {
+    await peer.until(({ type }) => type === GET_VALUES);
+    asked.resolve();
+    await peer.toEnd();
+  });
+  const client = new FastCGIClient(server.address);
+  const asking = assertRejects(
+    () => client.values(),
+    ClosedError,
+    "The FastCGI client was closed",
+  );
+  await within(asked.promise, "the question");
+  client.close();
+  await within(asking, "the question to fail");
+  assertEquals(client.stats().connections, 0);
+});
+
+Deno.test("FastCGIClient.close() waits for no end of what was given up on a shared connection", async () => {
+  const came = gate();
+  await using server = new Scripted(async (peer) => {
+    await peer.until(({ type }) => type === GET_VALUES);
+    await peer.send(
+      record(GET_VALUES_RESULT, 0, pairs({ FCGI_MPXS_CONNS: "1" })),
+    );
+    await readRequest(peer);
+    came.resolve();
+    // No FCGI_END_REQUEST, whatever comes.
+    await peer.toEnd();
+  });
+  const client = new FastCGIClient(server.address);
+  await within(client.values(), "the values");
+  const fetching = assertRejects(() => client.fetch(get()), ClosedError);
+  await within(came.promise, "the request");
+  client.close();
+  await within(fetching, "the request to fail");
+  assertEquals(client.stats().connections, 0);
 });

@@ -83,6 +83,23 @@ Deno.test("FastCGIClient opens no more than maxConnections, and serves those who
   assertEquals(server.connections, 2);
 });
 
+Deno.test("FastCGIClient gives nobody who waits a connection that is not to be kept", async () => {
+  await using server = new Scripted(async (peer) => {
+    await readRequest(peer);
+    await peer.send(whole);
+    // Nothing else comes on it.
+    await peer.toEnd();
+  });
+  await using client = new FastCGIClient(server.address, {
+    maxConnections: 2,
+    maxIdleConnections: 0,
+  });
+  const ask = () => text(client, get({ method: "POST", body: "once" }));
+  const texts = await Promise.all(Array.from({ length: 7 }, ask));
+  assertEquals(texts, Array(7).fill("hello"));
+  assertEquals(server.connections, 7);
+});
+
 Deno.test("FastCGIClient lets those who wait connect where a connection is gone", async () => {
   await using server = new Scripted(async (peer) => {
     await readRequest(peer);

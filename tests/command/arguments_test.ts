@@ -69,6 +69,7 @@ const GOOD: [line: string, expected: Partial<Arguments>][] = [
     observe: { accessLog: "/var/log/a.log", accessFormat: "%R=%s" },
   }],
   ["--help", { print: "help" }],
+  ["-h", { print: "help" }],
   ["--version", { print: "version" }],
   ["--version --help", { print: "version" }],
 ];

@@ -43,7 +43,10 @@ export class Scripted implements AsyncDisposable {
     try {
       for await (const conn of this.#listener) {
         const peer = Peer.on(conn);
-        this.#scripts.push(script(peer, this.#peers.push(peer) - 1));
+        const running = script(peer, this.#peers.push(peer) - 1);
+        // Told at the end, not before somebody asks.
+        running.catch(() => {});
+        this.#scripts.push(running);
       }
     } catch {
       // Closed while it waited.

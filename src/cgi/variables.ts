@@ -336,9 +336,7 @@ const QUIRKS: readonly Quirk[] = [
     reason:
       "they pass the absolute form on (RFC 9112, section 3.2.2); of the others it is path and query",
     value: (value) =>
-      value.startsWith("/")
-        ? value
-        : /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(.*)$/is.exec(value)?.[1] ?? value,
+      /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(.*)$/is.exec(value)?.[1] ?? value,
   },
   {
     of: ["SCRIPT_NAME"],

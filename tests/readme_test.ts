@@ -88,12 +88,22 @@ Deno.test("the README's examples are those of the folder", () => {
   }
 });
 
+/** What is written for readers, besides comments. */
+const DOCUMENTS = [
+  ...["README.md", "CONTRIBUTING.md", "CHANGELOG.md"],
+  ...Array.from(
+    Deno.readDirSync(new URL("docs", ROOT)),
+    ({ name }) => `docs/${name}`,
+  ),
+  ...["examples/README.md", "examples/scale/README.md"],
+];
+
 Deno.test("the documents link to files that exist", () => {
   const missing: string[] = [];
-  for (const document of ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]) {
-    for (const [, target] of read(document).matchAll(/\]\(([^):#]+)\)/g)) {
+  for (const document of DOCUMENTS) {
+    for (const [, target] of read(document).matchAll(/\]\(([^):#]+)[#)]/g)) {
       try {
-        Deno.statSync(new URL(target!, ROOT));
+        Deno.statSync(new URL(target!, new URL(document, ROOT)));
       } catch {
         missing.push(`${document}: ${target}`);
       }
@@ -102,9 +112,30 @@ Deno.test("the documents link to files that exist", () => {
   assertEquals(missing, []);
 });
 
+Deno.test("the documents name headings that exist", () => {
+  const missing: string[] = [];
+  for (const document of DOCUMENTS) {
+    const links = read(document).matchAll(/\]\(([^):#]*)#([^)]+)\)/g);
+    for (const [, target, anchor] of links) {
+      if (target!.endsWith(".ts")) continue;
+      const { href } = new URL(
+        target! || document.replace(/.*\//, ""),
+        new URL(document, ROOT),
+      );
+      const headings = Array.from(
+        Deno.readTextFileSync(new URL(href)).matchAll(/^#+ (.*)$/gm),
+        ([, heading]) =>
+          heading!.toLowerCase().replace(/[^\w\s-]/g, "").replaceAll(" ", "-"),
+      );
+      if (!headings.includes(anchor!)) missing.push(`${document}: ${anchor}`);
+    }
+  }
+  assertEquals(missing, []);
+});
+
 Deno.test("the documents name tasks that exist", () => {
   const { tasks } = JSON.parse(read("deno.json"));
-  for (const document of ["README.md", "CONTRIBUTING.md"]) {
+  for (const document of DOCUMENTS) {
     for (const [, task] of read(document).matchAll(/deno task ([\w:]+)/g)) {
       assert(task! in tasks, `${document}: deno task ${task}`);
     }

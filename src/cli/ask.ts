@@ -9,7 +9,7 @@ import type {
   FastCGIEnd,
   FastCGIRole,
 } from "../client/client.ts";
-import { noHeader } from "../client/faults.ts";
+import { lengthMismatch, noHeader, timedOut } from "../client/faults.ts";
 import { requestVariables } from "../client/variables.ts";
 
 /** What is asked. */
@@ -28,6 +28,8 @@ export interface Question {
   readonly role: FastCGIRole;
   /** Milliseconds that may pass without a byte. */
   readonly timeoutMs: number;
+  /** Milliseconds after which the rest of a body is not waited for. */
+  readonly mostMs: number;
 }
 
 /** Who is told what comes. */
@@ -49,7 +51,8 @@ export interface Answered {
   readonly headerBytes: number;
   /** The bytes of the body. */
   readonly bodyBytes: number;
-  readonly end: FastCGIEnd;
+  /** How it ended; null where that was not waited for. */
+  readonly end: FastCGIEnd | null;
   /** Milliseconds to the end of the header, and of all. */
   readonly headerMs: number;
   readonly totalMs: number;
@@ -82,9 +85,21 @@ export async function ask(
   listener.params?.(params);
   const began = performance.now();
   const errors = new ErrorText(listener.stderr ?? (() => {}));
+  const enough = new AbortController();
+  const { mostMs } = question;
+  using _timer = later(mostMs, () =>
+    enough.abort(
+      timedOut(
+        "READ_TIMEOUT",
+        "The FastCGI server did not answer",
+        "readTimeoutMs",
+        mostMs,
+      ),
+    ));
   const { stdout, end } = await client.send(Object.fromEntries(params), {
     body: question.body,
     role: question.role,
+    signal: enough.signal,
     onStderr: (bytes) => errors.take(bytes),
   });
   const reader = new ResponseHeaderReader(MOST_HEADER_BYTES);
@@ -97,24 +112,32 @@ export async function ask(
     bodyBytes += bytes.length;
     await listener.body?.(bytes);
   };
-  for await (const chunk of stdout) {
-    if (header !== null) {
-      await takeBody(chunk);
-      continue;
+  const read = async (): Promise<FastCGIEnd | null> => {
+    for await (const chunk of stdout) {
+      if (header !== null) {
+        await takeBody(chunk);
+        continue;
+      }
+      const at = reader.push(chunk, 0, chunk.length);
+      text += latin1(at < 0 ? chunk : chunk.subarray(0, at));
+      if (at < 0) continue;
+      headerMs = performance.now() - began;
+      header = reader.header();
+      await listener.header?.(text, header);
+      await takeBody(chunk.subarray(at));
     }
-    const at = reader.push(chunk, 0, chunk.length);
-    text += latin1(at < 0 ? chunk : chunk.subarray(0, at));
-    if (at < 0) continue;
-    headerMs = performance.now() - began;
-    header = reader.header();
-    await listener.header?.(text, header);
-    await takeBody(chunk.subarray(at));
-  }
-  const ended = await end;
+    return await end;
+  };
+  const ended = await read().catch((error) => {
+    if (enough.signal.aborted && header !== null) return null;
+    throw error;
+  });
   errors.end();
-  if (header === null) throw noHeader(ended.appStatus, ended.protocolStatus);
+  const found = header as ResponseHeader | null;
+  if (found === null) throw noHeader(ended!.appStatus, ended!.protocolStatus);
+  if (ended !== null) checkLength(question, found, bodyBytes);
   return {
-    header,
+    header: found,
     headerBytes: text.length,
     bodyBytes,
     end: ended,
@@ -123,13 +146,40 @@ export async function ask(
   };
 }
 
+/** Does something once, unless it is left before. */
+function later(ms: number, act: () => void): Disposable {
+  if (ms === Infinity) return { [Symbol.dispose]() {} };
+  const timer = setTimeout(act, ms);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+/** A body that is cut short must not pass for a whole one. */
+function checkLength(
+  { method }: Question,
+  { contentLength, status }: ResponseHeader,
+  bodyBytes: number,
+): void {
+  const hasNone = method === "HEAD" || status === 204 || status === 304;
+  if (hasNone || contentLength < 0 || contentLength === bodyBytes) return;
+  throw lengthMismatch(contentLength, bodyBytes);
+}
+
 function paramsOf(question: Question): Map<string, string | Uint8Array> {
-  const { body, headers, method, params, target } = question;
+  const { body, headers, method, params } = question;
+  // What is behind a # is the client's own.
+  const [target] = question.target.split("#", 1) as [string];
   const isPath = target.startsWith("/");
+  const isCookie = (name: string) => name.toLowerCase() === "cookie";
   const request = new Request(isPath ? `http://localhost${target}` : target, {
     method,
-    headers: headers.map(([name, value]): [string, string] => [name, value]),
+    headers: headers.filter(([name]) => !isCookie(name))
+      .map(([name, value]): [string, string] => [name, value]),
   });
+  // Several are one (RFC 6265, section 5.4), which is joined in its own way.
+  const cookies = headers.filter(([name]) => isCookie(name));
+  if (cookies.length > 0) {
+    request.headers.set("cookie", cookies.map(([, value]) => value).join("; "));
+  }
   // The address of a client on this machine, and the target as it was given.
   const standard: Record<string, string> = {
     REMOTE_ADDR: "127.0.0.1",

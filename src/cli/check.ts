@@ -135,6 +135,11 @@ async function checkAddress(
         "It speaks FastCGI, and knows no FCGI_GET_VALUES: a connection carries one request at a time",
       );
       break;
+    case "broken":
+      findings.problem(
+        `It breaks the protocol: FCGI_GET_VALUES is answered with a record of type ${found.type}, which is none of the two answers to it`,
+      );
+      break;
     case "silent":
     case "closed":
       if (await speaksHttp(address, timeoutMs)) {

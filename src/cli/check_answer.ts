@@ -48,6 +48,8 @@ export async function checkAnswer(
       body: null,
       role: "responder",
       timeoutMs,
+      // A stream of events has no end to wait for.
+      mostMs: timeoutMs,
     }, {
       body(bytes) {
         if (body.length < MOST_BYTES) {
@@ -85,14 +87,27 @@ export async function checkAnswer(
 }
 
 function tellAnswer(
-  { bodyBytes, end, header: { status, statusText }, totalMs }: Answered,
+  { bodyBytes, end, header: { headers, status, statusText }, totalMs }:
+    Answered,
   findings: Findings,
   path: string,
   isExplained: boolean,
 ): void {
+  const ms = Math.round(totalMs);
   const what = `GET ${path} is answered with ${status} ${
     printable(statusText)
-  }, ${bodyBytes} bytes of body, in ${Math.round(totalMs)} ms`;
+  }, ${bodyBytes} bytes of body, ${
+    end === null ? `and has not ended after ${ms} ms` : `in ${ms} ms`
+  }`;
+  if (end === null && status < 500) {
+    if (isEventStream(headers)) findings.ok(what);
+    else {
+      findings.warning(
+        `${what}: a body without an end, or a slow one; --timeout waits longer`,
+      );
+    }
+    return;
+  }
   if (status >= 500 && !isExplained) {
     findings.problem(
       `${what}: the application failed, and its log says why`,
@@ -105,11 +120,19 @@ function tellAnswer(
       } seconds: the program waits for something, or has too few workers. --slow-log of the program tells where it waits`,
     );
   }
-  if (end.appStatus !== 0) {
+  if (end !== null && end.appStatus !== 0) {
     findings.warning(
       `The application status of FCGI_END_REQUEST is ${end.appStatus}, which is no success: the response may be broken off`,
     );
   }
+}
+
+/** Whether a response may go on for as long as it likes. */
+function isEventStream(headers: Answered["header"]["headers"]): boolean {
+  return headers.some(([name, value]) =>
+    name.toLowerCase() === "content-type" &&
+    /^text\/event-stream\b/i.test(value)
+  );
 }
 
 function tellErrors(errors: readonly string[], findings: Findings): void {

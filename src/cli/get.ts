@@ -6,6 +6,7 @@ import type { Kinds } from "../command/arguments.ts";
 import { FastCgiError, StartError } from "../errors.ts";
 import type { FastCGIRole } from "../client/client.ts";
 import {
+  formatAddress,
   parseAddress,
   permissionFor,
   requirePermissions,
@@ -53,6 +54,15 @@ const HTTP_ERROR = 3;
 /** Answered, and FCGI_END_REQUEST tells of an error. */
 const APP_ERROR = 4;
 
+/** Errors of whoever is there, if anybody is. */
+const MORE_BY_CHECK: readonly string[] = [
+  "CONNECT_FAILED",
+  "CONNECT_TIMEOUT",
+  "CLOSED",
+  "READ_TIMEOUT",
+  "BAD_RESPONSE",
+];
+
 /** What FCGI_END_REQUEST says (FastCGI 1.0, section 5.5). */
 const PROTOCOL_STATUSES = [
   "FCGI_REQUEST_COMPLETE",
@@ -84,14 +94,22 @@ export async function get(args: readonly string[]): Promise<number> {
     if (isVerbose) tellEnd(answered);
     const { header: { status }, end } = answered;
     if (status >= 400) return HTTP_ERROR;
-    return end.appStatus !== 0 || end.protocolStatus !== 0 ? APP_ERROR : 0;
+    return end?.appStatus === 0 && end.protocolStatus === 0 ? 0 : APP_ERROR;
   } catch (error) {
     // Whoever read the output has had enough.
     if (error instanceof Deno.errors.BrokenPipe) return 0;
     if (!(error instanceof FastCgiError) || error instanceof StartError) {
       throw error;
     }
-    console.error(`smisk: ${error.message}`);
+    const hint = MORE_BY_CHECK.includes(error.code)
+      ? `: smisk check ${formatAddress(address)} tells more`
+      : "";
+    // One flag stands for all these options.
+    const what = error.message.replace(
+      /\b(?:connect|read|write)TimeoutMs\b/,
+      "--timeout",
+    );
+    console.error(`smisk: ${what}${hint}`);
     return 1;
   }
 }
@@ -138,6 +156,7 @@ async function readGet(args: readonly string[]): Promise<Get | null> {
     body,
     role: readRole(one.get("--role") ?? "responder"),
     timeoutMs: readTimeout(one.get("--timeout") ?? "10000"),
+    mostMs: Infinity,
   };
   checkQuestion(question);
   return {
@@ -174,7 +193,7 @@ function checkQuestion({ headers, method, target }: Question): void {
   try {
     new Request(url, { method, headers: headers.map((pair) => [...pair]) });
   } catch (error) {
-    throw badArgument((error as Error).message);
+    throw badArgument(`Cannot ask so: ${(error as Error).message}`);
   }
 }
 
@@ -278,7 +297,7 @@ async function write(bytes: Uint8Array): Promise<void> {
 }
 
 function tellEnd({ bodyBytes, end, headerMs, totalMs }: Answered): void {
-  const { appStatus, protocolStatus } = end;
+  const { appStatus, protocolStatus } = end!;
   const name = PROTOCOL_STATUSES[protocolStatus] ??
     `unknown protocol status ${protocolStatus}`;
   console.error(

@@ -2,14 +2,14 @@
 // 4.1), which every server should answer at once, and what comes back is looked
 // at byte by byte, for it may be anything.
 
+import { ValuesQuestion } from "../client/values.ts";
 import {
   HEADER_LENGTH,
   RecordType,
   ValueName,
   VERSION,
 } from "../protocol/constants.ts";
-import { OutputBuffer } from "../protocol/encoder.ts";
-import { decodePairs, decodeUtf8, encodePairs } from "../protocol/pairs.ts";
+import { decodePairs, decodeUtf8 } from "../protocol/pairs.ts";
 
 /** What was found. */
 export type Sniffed =
@@ -21,6 +21,8 @@ export type Sniffed =
   | { kind: "silent" }
   /** It was closed at once. */
   | { kind: "closed"; isReset: boolean }
+  /** FastCGI, but a record that answers nothing. */
+  | { kind: "broken"; type: number }
   /** Another protocol, as far as it can be told. */
   | { kind: "other"; protocol: string; text: string };
 
@@ -38,17 +40,11 @@ export async function sniff(
   conn: Deno.Conn,
   timeoutMs: number,
 ): Promise<Sniffed> {
-  const names = Object.values(ValueName).map((name): [string, string] => [
-    name,
-    "",
-  ]);
-  const out = new OutputBuffer(256);
-  out.management(RecordType.GET_VALUES, encodePairs(names));
   const late = Promise.withResolvers<null>();
   const timer = setTimeout(() => late.resolve(null), timeoutMs);
   let bytes = new Uint8Array(0);
   try {
-    const question = out.bytes.subarray(0, out.length);
+    const question = new ValuesQuestion(Object.values(ValueName)).record();
     for (let at = 0; at < question.length;) {
       at += await conn.write(question.subarray(at));
     }
@@ -85,10 +81,12 @@ export async function sniff(
 function look(bytes: Uint8Array): Sniffed | null {
   const type = bytes[1];
   const isRecord = bytes[0] === VERSION &&
-    (type === undefined || type === RecordType.GET_VALUES_RESULT ||
-      type === RecordType.UNKNOWN_TYPE);
+    (type === undefined || type >= 1 && type <= RecordType.UNKNOWN_TYPE);
   if (!isRecord) return other(bytes);
   if (bytes.length < HEADER_LENGTH) return null;
+  if (
+    type !== RecordType.GET_VALUES_RESULT && type !== RecordType.UNKNOWN_TYPE
+  ) return { kind: "broken", type: type! };
   const length = bytes[4]! << 8 | bytes[5]!;
   if (bytes.length < HEADER_LENGTH + length) {
     return length > ENOUGH ? other(bytes) : null;

@@ -14,7 +14,7 @@ import { RecordParser } from "../protocol/parser.ts";
 import type { RecordHandler } from "../protocol/parser.ts";
 import type { Transport } from "../server/transport.ts";
 import { EndReader } from "./end_reader.ts";
-import { badResponse, closedEarly, timedOut } from "./faults.ts";
+import { badResponse, closedEarly, noFastCgi, timedOut } from "./faults.ts";
 import { RecordWriter } from "./record_writer.ts";
 import { DROPPED } from "./response_sink.ts";
 import type { ResponseSink } from "./response_sink.ts";
@@ -254,7 +254,7 @@ export class ClientConnection implements RecordHandler {
       // not the request's any more.
       const fault = error as ProtocolError;
       const isOurs = fault.code !== "BAD_VERSION";
-      this.#lose(isOurs ? fault : badResponse(fault.message, 0, fault));
+      this.#lose(isOurs ? fault : noFastCgi(this.#buffer, length, fault));
     }
     for (const sink of this.#ended.splice(0)) {
       if (sink === DROPPED) this.#drained();

@@ -32,6 +32,29 @@ export function badResponse(
 }
 
 /**
+ * What the server sends is no FastCGI.
+ *
+ * @param buffer What holds it.
+ * @param length Its bytes.
+ * @param fault What found it out.
+ * @returns `BAD_RESPONSE`, naming HTTP where it is that.
+ */
+export function noFastCgi(
+  buffer: Uint8Array,
+  length: number,
+  fault: ProtocolError,
+): ProtocolError {
+  const begin = String.fromCharCode(...buffer.subarray(0, Math.min(length, 5)));
+  return badResponse(
+    begin === "HTTP/"
+      ? "it speaks HTTP, and no FastCGI"
+      : fault.message[0]!.toLowerCase() + fault.message.slice(1),
+    0,
+    fault,
+  );
+}
+
+/**
  * The server closed the connection.
  *
  * @param hasHeader Whether the header of its response was complete.

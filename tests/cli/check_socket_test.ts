@@ -124,23 +124,59 @@ Deno.test("smisk check says who may connect to a socket", async () => {
   });
 });
 
+/** Runs the command as a user who may do little; null where none can be. */
+function asNobody(args: readonly string[]): Deno.CommandOutput | null {
+  if (!IS_ROOT) return null;
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.chmodSync(folder, 0o777);
+    return new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-check", "-A", CLI, ...args],
+      env: { DENO_DIR: folder, NO_COLOR: "1" },
+      // Those of nobody, and of nogroup.
+      uid: 65534,
+      gid: 65534,
+      stdin: "null",
+    }).outputSync();
+  } catch {
+    return null;
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+const CLI = new URL("../../src/cli/cli.ts", import.meta.url).pathname;
+
+/** What it finds for the user who runs this, or for nobody if that is root. */
+async function checkAsOther(path: string): Promise<string[]> {
+  if (!IS_ROOT) return (await check(path)).lines;
+  const { code, stdout } = asNobody(["check", path])!;
+  assertEquals(code, 1);
+  return new TextDecoder().decode(stdout).trimEnd().split("\n");
+}
+
 Deno.test({
   name: "smisk check says that the user who runs it may not look or connect",
-  // The superuser may do anything.
-  ignore: IS_ROOT,
+  // The superuser may do anything, and another may not be able to read this.
+  ignore: IS_ROOT && !asNobody(["--version"])?.success,
   async fn() {
     await inFolder(async (folder) => {
+      await Deno.chmod(folder, 0o755);
       const path = `${folder}/a.sock`;
       await using running = new Running(() => {});
       const listened = running.app.listen({ path, mode: 0 });
       try {
-        const { code, lines } = await check(path);
-        assertEquals(code, 1);
         assertMatch(
-          lineOf(lines, "problem"),
-          /This user may not connect to/,
+          lineOf(await checkAsOther(path), "problem"),
+          /This user may not connect to .*: run the check as the web server's user/,
+        );
+        await Deno.chmod(folder, 0);
+        assertMatch(
+          lineOf(await checkAsOther(path), "problem"),
+          /This user may not look at .*: .* lets in others/,
         );
       } finally {
+        await Deno.chmod(folder, 0o700);
         await listened.abort();
       }
     });

@@ -15,6 +15,8 @@ static int listener;
 static void answer(FCGX_Request *request) {
   const char *path = FCGX_GetParam("PATH_INFO", request->envp);
   if (path == NULL) path = "";
+  /* The library keeps it from one request to the next. */
+  FCGX_SetExitStatus(0, request->out);
   if (strcmp(path, "/nothing") == 0) {
     FCGX_SetExitStatus(7, request->out);
     return;

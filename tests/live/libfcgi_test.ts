@@ -15,38 +15,20 @@ import type {
 } from "../../src/client/client.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import { within } from "../support/peer.ts";
-import { Program } from "../support/program.ts";
 import { Folder } from "./folder.ts";
+import { LIBFCGI, startLibfcgi } from "./libfcgi.ts";
 import { suiteWith } from "./suite.ts";
 
-/** Where Debian's libfcgi-dev puts it. */
-const HEADER = "/usr/include/fcgiapp.h";
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-const needed = ["gcc", ...(exists(HEADER) ? [] : ["libfcgi-dev"])];
-
-suiteWith(needed, "FastCGIClient in front of libfcgi", () => {
+suiteWith(LIBFCGI, "FastCGIClient in front of libfcgi", () => {
   let used: AsyncDisposableStack;
   let socket = "";
 
   beforeAll(async () => {
     used = new AsyncDisposableStack();
     const { path } = used.use(new Folder());
-    const source = new URL("libfcgi_app.c", import.meta.url).pathname;
-    const { success, stderr } = await new Deno.Command("gcc", {
-      args: [source, "-o", `${path}/app`, "-lfcgi", "-lpthread"],
-    }).output();
-    if (!success) throw new Error(new TextDecoder().decode(stderr));
-    socket = `${path}/app.sock`;
-    const app = used.use(new Program(`${path}/app`, { args: ["2", socket] }));
-    await app.until(/listening/);
+    const started = await startLibfcgi(path);
+    used.use(started.app);
+    socket = started.socket;
   });
   afterAll(async () => {
     await used.disposeAsync();

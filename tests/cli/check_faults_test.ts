@@ -1,0 +1,125 @@
+// smisk check where an answer never ends or breaks the protocol: it ends in
+// time, and says which.
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Running } from "../support/running.ts";
+import { readRequest, Scripted } from "../support/scripted.ts";
+import type { Peer } from "../support/peer.ts";
+import {
+  end,
+  GET_VALUES,
+  GET_VALUES_RESULT,
+  pairs,
+  record,
+  response,
+  STDERR,
+  STDOUT,
+} from "../support/wire.ts";
+import { check, lineOf } from "./checking.ts";
+
+const PLAIN = "Content-Type: text/plain\r\n\r\n";
+
+/** What is found of a server that answers FCGI_GET_VALUES, and then does so. */
+async function found(
+  answer: (peer: Peer) => Promise<void>,
+  ...args: string[]
+): Promise<{ code: number; lines: string[] }> {
+  await using server = new Scripted(async (peer, index) => {
+    if (index === 0) {
+      await peer.until(({ type }) => type === GET_VALUES);
+      await peer.send(
+        record(GET_VALUES_RESULT, 0, pairs({ FCGI_MPXS_CONNS: "0" })),
+      );
+    } else {
+      await readRequest(peer);
+      await answer(peer);
+    }
+    await peer.toEnd().catch(() => {});
+  });
+  return await check(`127.0.0.1:${server.address.port}`, ...args);
+}
+
+Deno.test("smisk check does not wait for the end of server-sent events", async () => {
+  await using running = new Running(async (request, response) => {
+    response.headers.set("content-type", "text/event-stream");
+    while (request.isActive) {
+      await response.write("data: x\n\n");
+      await response.flush();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  });
+  const { port } = running.server.addr as Deno.NetAddr;
+  const { code, lines } = await check(`127.0.0.1:${port}`, "--timeout=300");
+  assertEquals(code, 0);
+  assertMatch(
+    lines.at(-1)!,
+    /^ok {7}GET \/ is answered with 200 OK, \d+ bytes of body, and has not ended after \d+ ms$/,
+  );
+});
+
+Deno.test("smisk check does not wait for the end of any other body", async () => {
+  const { code, lines } = await found(async (peer) => {
+    await peer.send(record(STDOUT, 1, `${PLAIN}abc`));
+  }, "--timeout=300");
+  assertEquals(code, 0);
+  assertMatch(
+    lineOf(lines, "warning"),
+    /200 OK, 3 bytes of body, and has not ended after \d+ ms: a body without an end, or a slow one; --timeout waits longer$/,
+  );
+});
+
+Deno.test("smisk check does not wait for an answer of which only its log comes", async () => {
+  const { code, lines } = await found(async (peer) => {
+    const isOpen = () =>
+      peer.send(record(STDERR, 1, "still\n")).then(() => true);
+    while (await isOpen().catch(() => false)) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }, "--timeout=400");
+  assertEquals(code, 1);
+  assertMatch(
+    lineOf(lines, "problem"),
+    /GET \/ is not answered within 400 ms: the program is stuck/,
+  );
+  assert(lines.includes("warning  It logs: still"), lines.join("\n"));
+});
+
+Deno.test("smisk check says that a body is not as long as its Content-Length says", async () => {
+  const { code, lines } = await found((peer) =>
+    peer.send(response(`Content-Length: 9\r\n${PLAIN}abc`))
+  );
+  assertEquals(code, 1);
+  assertMatch(
+    lineOf(lines, "problem"),
+    /sent a body of 3 bytes: its Content-Length says 9$/,
+  );
+});
+
+Deno.test("smisk check says that a server closes amid its answer", async () => {
+  const { code, lines } = await found(async (peer) => {
+    await peer.send(record(STDOUT, 1, PLAIN));
+    peer.close();
+  });
+  assertEquals(code, 1);
+  assertMatch(lineOf(lines, "problem"), /closes the connection without/);
+});
+
+Deno.test("smisk check says that FCGI_GET_VALUES is answered with something else", async () => {
+  await using server = new Scripted(async (peer, index) => {
+    if (index === 0) {
+      await peer.until(({ type }) => type === GET_VALUES);
+      await peer.send(record(STDOUT, 1, "x"), end());
+    } else {
+      await readRequest(peer);
+      await peer.send(response(`${PLAIN}hello`));
+    }
+    await peer.toEnd().catch(() => {});
+  });
+  const { code, lines } = await check(`127.0.0.1:${server.address.port}`);
+  assertEquals(code, 1);
+  assertMatch(
+    lineOf(lines, "problem"),
+    /^problem {2}It breaks the protocol: FCGI_GET_VALUES is answered with a record of type 6, /,
+  );
+  assertMatch(lines.at(-1)!, /^ok {7}GET \/ is answered with 200 OK/);
+});

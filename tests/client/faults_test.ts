@@ -97,7 +97,7 @@ const EARLY: [
     [bytes("HTTP/1.1 400 Bad Request\r\n\r\n")],
     "BAD_RESPONSE",
     502,
-    "72",
+    "it speaks HTTP",
   ],
   [
     "a malformed header",

@@ -108,7 +108,10 @@ export function config(args: readonly string[]): string {
   const { starts, uses, write } = SERVERS[server]!;
   for (const flag of given.keys()) {
     if (flag !== "--bind" && flag !== "--name" && !uses.includes(flag)) {
-      throw badArgument(`${flag} means nothing to ${server}`);
+      const why = flag === "--ping"
+        ? ": haproxy alone asks a FastCGI program by itself whether it is well"
+        : "";
+      throw badArgument(`${flag} means nothing to ${server}${why}`);
     }
   }
   if (command.length > 0 && !starts) {

@@ -3,10 +3,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
-import { Application } from "../../src/application.ts";
 import { config } from "../../src/cli/config.ts";
 import { FastCGIClient } from "../../src/client/client.ts";
-import type { ApplicationOptions } from "../../src/options.ts";
 import type { FastCGIServer } from "../../src/server/server.ts";
 import {
   Folder,
@@ -20,43 +18,11 @@ import { scriptOf } from "../live/web_server.ts";
 import { appCommand, PERMISSIONS, startedCommand } from "../live/program.ts";
 import { DEADLINE_MS, within } from "../support/peer.ts";
 import { isInstalled } from "../support/program.ts";
-import { printed, SERVERS } from "./printed.ts";
-import type { Printed } from "./printed.ts";
-
-/** Says who it is, and what was asked for. */
-class Echo extends Application {
-  readonly name: string;
-
-  constructor(name: string, options: ApplicationOptions = {}) {
-    super(options);
-    this.name = name;
-  }
-
-  override service() {
-    const { method, url } = this.request;
-    this.response.headers.set("x-app", this.name);
-    this.response.write(`${this.name} ${method} ${url.pathname}`);
-  }
-}
+import { check, Echo, printed, SERVERS } from "./printed.ts";
 
 function listen(folder: string, name: string): [FastCGIServer, string] {
   const path = `${folder}/${name}.sock`;
   return [new Echo(name).listen({ path, mode: 0o666 }), path];
-}
-
-/** What a server says of a configuration. */
-async function check(server: Printed, folder: string): Promise<void> {
-  const { success, stderr, stdout } = await new Deno.Command(server.command, {
-    args: server.check(folder),
-    env: {
-      PATH: systemPath(),
-      XDG_CONFIG_HOME: folder,
-      XDG_DATA_HOME: folder,
-    },
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  assert(success, decoder.decode(stderr) + decoder.decode(stdout));
 }
 
 /** All that a path may have which each server can have in it. */

@@ -143,6 +143,9 @@ Deno.test("config() prints units of systemd that belong together", () => {
       "User=web",
       "RuntimeDirectory=hello",
       "RestartPreventExitStatus=2",
+      "KillMode=mixed",
+      "PrivateTmp=yes",
+      "ProtectHome=read-only",
       "WantedBy=multi-user.target",
     ]
   ) assert(service.includes(`\n${line}\n`), service);
@@ -169,6 +172,16 @@ Deno.test("config() prints units of systemd that belong together", () => {
       "Also=hello.socket",
     ]
   ) assert(activated.includes(`\n${line}\n`), activated);
+  const has = (text: string, args: string[]) =>
+    config(["systemd", ...args, ...deno]).includes(`\n${text}\n`);
+  // Those of the program's own command line as well.
+  const spawning = [...deno, "--spawn=2"];
+  assert(config(["systemd", ...spawning]).includes("\nExecReload="));
+  assert(!config(["systemd", ...deno]).includes("ExecReload="));
+  assert(has("RuntimeDirectory=a/b-c.d", ["--bind=/run/a/b-c.d/x.sock"]));
+  assert(!has("PrivateTmp=yes", ["--bind=/tmp/hello.sock"]));
+  assert(!has("ProtectHome=read-only", ["--bind=/home/web/hello.sock"]));
+  assert(!has("RuntimeDirectory=user/7", ["--bind=/run/user/7/hello.sock"]));
   const tcp = config(["systemd", "--bind=:9000", "--unit=socket"]);
   assertMatch(tcp, /\nListenStream=127\.0\.0\.1:9000\nNoDelay=yes\n/);
 });
@@ -200,6 +213,15 @@ const REFUSED: [args: string[], why: string][] = [
   [["nginx", "--mount=/a{b"], '--mount: "/a{b" is no path'],
   [["nginx", "--workers=4"], "--workers means nothing to nginx"],
   [["caddy", "--root=/srv"], "--root means nothing to caddy"],
+  [["nginx", "--ping=/ping"], "--ping means nothing to nginx: haproxy alone"],
+  [
+    ["systemd", "--bind=/run/my app/a.sock", "--", "/bin/deno"],
+    "systemd cannot make the directory of /run/my app/a.sock: use letters",
+  ],
+  [
+    ["systemd", "--bind=/run/a/../b/a.sock", "--", "/bin/deno"],
+    "systemd cannot make the directory of /run/a/../b/a.sock",
+  ],
   [
     ["nginx", "--", "deno"],
     'nginx starts no program, and is given the command "deno"',

@@ -1,7 +1,11 @@
 // Web servers that run on what `smisk config` prints, with no more around it
 // than it takes to run without the system's own configuration.
 
+import { assert } from "@std/assert";
+import { Application } from "../../src/application.ts";
 import { config } from "../../src/cli/config.ts";
+import type { ApplicationOptions } from "../../src/options.ts";
+import { systemPath } from "../live/site.ts";
 import { denoCache, IS_ROOT } from "../live/web_server.ts";
 import type { WebServer } from "../live/web_server.ts";
 
@@ -20,6 +24,37 @@ export interface Printed {
   readonly portTaken: RegExp;
   readonly needs?: readonly string[];
   readonly stop?: Deno.Signal;
+}
+
+/** Says who it is, and what was asked for. */
+export class Echo extends Application {
+  readonly name: string;
+
+  constructor(name: string, options: ApplicationOptions = {}) {
+    super(options);
+    this.name = name;
+  }
+
+  override service() {
+    const { method, url } = this.request;
+    this.response.headers.set("x-app", this.name);
+    this.response.write(`${this.name} ${method} ${url.pathname}`);
+  }
+}
+
+/** Has a server check the configuration that is in a folder. */
+export async function check(server: Printed, folder: string): Promise<void> {
+  const { success, stderr, stdout } = await new Deno.Command(server.command, {
+    args: server.check(folder),
+    env: {
+      PATH: systemPath(),
+      XDG_CONFIG_HOME: folder,
+      XDG_DATA_HOME: folder,
+    },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  assert(success, decoder.decode(stderr) + decoder.decode(stdout));
 }
 
 const MODULES = "/usr/lib/apache2/modules";

@@ -41,6 +41,8 @@ function serviceUnit(settings: Settings, hasSocket: boolean): string {
   if (sockets.length > 0) args.push("--mode=0660");
   const runtime = sockets.map((path) => runtimeDirectory(path, settings));
   const own = [...new Set(runtime.filter((folder) => folder !== null))];
+  const hasWorkers = workers !== null ||
+    command.some((word) => /^--(?:workers|spawn)(?:=|$)/.test(word));
   const [program, ...rest] = command;
   if (!program!.startsWith("/")) {
     throw cannotPrint(
@@ -58,6 +60,7 @@ After=${name}.socket
       : "After=network.target\n"
   }
 [Service]
+Type=exec
 ExecStart=${[program!, ...rest, ...args].map(commandWord).join(" ")}
 ${
     hasSocket
@@ -66,20 +69,23 @@ StandardOutput=journal
 StandardError=journal
 `
       : ""
-  }${workers === null ? "" : "ExecReload=/bin/kill -HUP $MAINPID\n"}User=${user}
+  }${
+    hasWorkers
+      ? "# New code, one worker after another, without a failed request.\nExecReload=/bin/kill -HUP $MAINPID\n"
+      : ""
+  }User=${user}
 # A second try does not help against a wrong command line.
 Restart=on-failure
 RestartPreventExitStatus=2
-# Requests in flight have 30 seconds to finish (shutdownTimeoutMs).
+# SIGTERM to the first process, which tells the others. Requests in flight
+# have 30 seconds to finish (shutdownTimeoutMs).
+KillMode=mixed
 TimeoutStopSec=35
 CacheDirectory=${name}
 Environment=DENO_DIR=/var/cache/${name}
-${
-    own.map((folder) => `RuntimeDirectory=${setting(folder!)}\n`).join("")
-  }NoNewPrivileges=yes
-PrivateTmp=yes
-ProtectSystem=full
-
+${own.map((folder) => `RuntimeDirectory=${folder}\n`).join("")}${
+    sandbox(sockets)
+  }
 [Install]
 ${hasSocket ? `Also=${name}.socket` : "WantedBy=multi-user.target"}
 `;
@@ -104,6 +110,7 @@ ${
 SocketUser=${user}
 SocketGroup=${user}
 SocketMode=0660
+RemoveOnStop=yes
 `
       : "NoDelay=yes\n"
   }
@@ -123,14 +130,51 @@ function runtimeDirectory(
   path: string,
   { name, user }: Settings,
 ): string | null {
-  const [, folder] = /^\/(?:var\/)?run\/([^/]+)\/[^/]+$/.exec(path) ?? [];
-  if (folder !== undefined) return folder;
+  const [, folder] = /^\/(?:var\/)?run\/(.+)\/[^/]+$/.exec(path) ?? [];
+  if (folder !== undefined) {
+    // One of a user's session is there, or will be, without systemd's help.
+    if (/^user\//.test(folder)) return null;
+    if (!/^[\w.@-]+(?:\/[\w.@-]+)*$/.test(folder) || /^\.|\/\./.test(folder)) {
+      throw cannotPrint(
+        `systemd cannot make the directory of ${path}: use letters, digits and ._@- in it, such as /run/${name}/${name}.sock`,
+      );
+    }
+    return folder;
+  }
   if (/^\/(?:var\/)?run\/[^/]+$/.test(path) && user !== "root") {
     throw cannotPrint(
       `${user} cannot make ${path}, for /run belongs to root: use /run/${name}/${name}.sock, whose directory systemd makes`,
     );
   }
   return null;
+}
+
+/** What a program for requests need not be able to do. */
+function sandbox(sockets: readonly string[]): string {
+  const isBelow = (folders: RegExp) =>
+    sockets.some((path) => folders.test(path));
+  return `# Less is left to whoever breaks in. MemoryDenyWriteExecute is none of it:
+# the runtime compiles code.
+NoNewPrivileges=yes
+ProtectSystem=full
+${
+    // Where the web server looks for the socket, it must be.
+    isBelow(/^\/(?:home|root|run\/user)\//) ? "" : "ProtectHome=read-only\n"}${
+    isBelow(/^\/(?:var\/)?tmp\//) ? "" : "PrivateTmp=yes\n"
+  }PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+LockPersonality=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+`;
 }
 
 /** A percent sign that is no specifier. */

@@ -5,13 +5,11 @@ import { Application } from "../../src/application.ts";
 import { ask, askOn } from "../support/ask.ts";
 import { Running } from "../support/running.ts";
 import type { Service } from "../support/running.ts";
+import { HAS_PARSER, parseMetrics } from "./openmetrics.ts";
 
 const hello: Service = (_, response) => {
   response.write("hello");
 };
-
-/** The system's own: another may know nothing of its packages. */
-const PYTHON = "/usr/bin/python3";
 
 const PATHS = { pingPath: "/ping", statusPath: "/-/status" };
 
@@ -208,22 +206,10 @@ Deno.test("statusPath tells as OpenMetrics what names and types promise", async 
 
 Deno.test({
   name: "statusPath tells OpenMetrics that its reference parser takes",
-  // Debian's python3-prometheus-client.
-  ignore: !await hasParser(),
+  ignore: !HAS_PARSER,
   async fn() {
     const { text } = await status({}, "?openmetrics");
-    const { success, stdout, stderr } = await parse(
-      `
-import sys
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
-for family in text_string_to_metric_families(sys.stdin.read()):
-  print(family.name, family.type, family.unit, len(family.samples))
-`,
-      text,
-    );
-    const decoder = new TextDecoder();
-    assert(success, decoder.decode(stderr));
-    const lines = decoder.decode(stdout).trimEnd().split("\n");
+    const lines = await parseMetrics(text);
     assertEquals(lines.length, 10);
     assert(lines.includes("smisk_requests counter  3"), lines.join("\n"));
     assert(lines.includes("smisk_sent_bytes counter bytes 1"));
@@ -233,30 +219,3 @@ for family in text_string_to_metric_families(sys.stdin.read()):
     );
   },
 });
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-async function hasParser(): Promise<boolean> {
-  if (!isFile(PYTHON)) return false;
-  return (await parse("import prometheus_client.openmetrics.parser", ""))
-    .success;
-}
-
-async function parse(code: string, input: string): Promise<Deno.CommandOutput> {
-  const child = new Deno.Command(PYTHON, {
-    args: ["-c", code],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input));
-  await writer.close();
-  return await child.output();
-}

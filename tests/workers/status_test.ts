@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { askOn, Group, send } from "./group.ts";
 import type { GroupStatus } from "./group.ts";
+import { HAS_PARSER, parseMetrics } from "../observe/openmetrics.ts";
 import { STDOUT } from "../support/wire.ts";
 
 /** The worker that is a process, undefined where it is no more. */
@@ -74,6 +75,13 @@ Deno.test("statusPath has a line for each worker, and metrics with its number an
   const metrics = await group.ask("/status?openmetrics");
   assertMatch(lines, /^workers: +2$/m);
   assertMatch(metrics, /^smisk_reloads_total 0$/m);
+  if (HAS_PARSER) {
+    const families = await parseMetrics(metrics);
+    assert(
+      families.includes("smisk_worker_memory_bytes gauge bytes 2"),
+      families.join("\n"),
+    );
+  }
   for (const { worker, pid } of workers) {
     assertMatch(
       lines,

@@ -27,6 +27,9 @@ interface KnownHead {
 /** Sends the Responses of one application. */
 export class ResponseSender {
   readonly #read: ReadResponse;
+  // The runtime looks its global names up by a function, each time.
+  readonly #Response = Response;
+  readonly #ReadableStream = ReadableStream;
   /** The last header block: mostly, the next is the same. */
   #known: KnownHead | null = null;
 
@@ -53,7 +56,7 @@ export class ResponseSender {
     exchange: Exchange,
     response: ServiceResponse,
   ): void | Promise<void> {
-    const parts = value instanceof Response
+    const parts = value instanceof this.#Response
       ? this.#read(value)
       : isForeign(value)
       ? readPublic(value)
@@ -66,7 +69,7 @@ export class ResponseSender {
       );
     }
     const { status, body } = parts;
-    if (body instanceof ReadableStream && !exchange.isOpen) {
+    if (body instanceof this.#ReadableStream && !exchange.isOpen) {
       // It took too long: nobody is left to read it.
       return drop(exchange, body, exchange.abortReason);
     }

@@ -48,6 +48,9 @@ interface InnerResponse {
   readonly bodyDecoded: boolean;
 }
 
+/** The runtime looks its global names up by a function, each time. */
+const Stream = ReadableStream;
+
 const SLOTS = [
   "[[webidl.brand]]",
   "response",
@@ -173,14 +176,14 @@ function readerOf(symbols: Map<string, symbol>): ReadResponse {
         : inner.headerList,
       contentType,
       body: isConsumed ? undefined : content,
-      length: content instanceof ReadableStream ? body!.length : null,
+      length: content instanceof Stream ? body!.length : null,
     };
   };
 }
 
 function contentOf(body: InnerBody): ResponseParts["body"] {
   const { streamOrStatic } = body;
-  if (streamOrStatic instanceof ReadableStream) {
+  if (streamOrStatic instanceof Stream) {
     return body.unusable() ? undefined : streamOrStatic;
   }
   const content = streamOrStatic as StaticBody;

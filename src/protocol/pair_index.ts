@@ -6,6 +6,12 @@ import { knownName } from "./known_names.ts";
 /** The bit that tells `a` from `A`. */
 const LETTER_CASE = 0x20;
 
+/**
+ * Room for the offsets of 32 pairs, which is what a browser's request brings:
+ * an array that grows to it is made anew four times.
+ */
+const ROOM = 96;
+
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
@@ -16,11 +22,18 @@ export class PairIndex {
   readonly #text: string;
   /** For each pair: where its name begins, its value begins, and it ends. */
   readonly #offsets: readonly number[];
+  /** How many of the offsets there are, before the room left. */
+  readonly #length: number;
   #isAscii: boolean | null = null;
 
-  private constructor(text: string, offsets: readonly number[]) {
+  private constructor(
+    text: string,
+    offsets: readonly number[],
+    length: number,
+  ) {
     this.#text = text;
     this.#offsets = offsets;
+    this.#length = length;
   }
 
   /**
@@ -36,7 +49,8 @@ export class PairIndex {
   static of(buffer: Uint8Array, start: number, end: number): PairIndex | null {
     const text = decoder.decode(buffer.subarray(start, end));
     if (text.length !== end - start) return null;
-    const offsets: number[] = [];
+    const offsets: number[] = new Array(ROOM);
+    let length = 0;
     let at = start;
     while (at < end) {
       let nameLength = buffer[at++]!;
@@ -53,10 +67,12 @@ export class PairIndex {
       }
       const value = at + nameLength;
       const next = value + valueLength;
-      offsets.push(at - start, value - start, next - start);
+      offsets[length++] = at - start;
+      offsets[length++] = value - start;
+      offsets[length++] = next - start;
       at = next;
     }
-    return new PairIndex(text, offsets);
+    return new PairIndex(text, offsets, length);
   }
 
   /**
@@ -72,7 +88,7 @@ export class PairIndex {
     const text = this.#text;
     const offsets = this.#offsets;
     let next = text.indexOf("\uFFFD");
-    for (let i = 0; i < offsets.length && next >= 0; i += 3) {
+    for (let i = 0; i < this.#length && next >= 0; i += 3) {
       if (next < offsets[i]!) next = text.indexOf("\uFFFD", offsets[i]);
       if (next >= 0 && next < offsets[i + 2]!) return false;
     }
@@ -89,7 +105,7 @@ export class PairIndex {
     const text = this.#text;
     const offsets = this.#offsets;
     const { length } = name;
-    for (let i = offsets.length - 3; i >= 0; i -= 3) {
+    for (let i = this.#length - 3; i >= 0; i -= 3) {
       const at = offsets[i]!;
       const value = offsets[i + 1]!;
       if (value - at === length && text.startsWith(name, at)) {
@@ -111,7 +127,7 @@ export class PairIndex {
     const { length } = name;
     const last = name.charCodeAt(length - 1) | LETTER_CASE;
     const values: string[] = [];
-    for (let i = 0; i < offsets.length; i += 3) {
+    for (let i = 0; i < this.#length; i += 3) {
       const at = offsets[i]!;
       const value = offsets[i + 1]!;
       // Most names of that length end with another letter.
@@ -135,7 +151,7 @@ export class PairIndex {
   each(pair: (name: string, value: string) => void): void {
     const text = this.#text;
     const offsets = this.#offsets;
-    for (let i = 0; i < offsets.length; i += 3) {
+    for (let i = 0; i < this.#length; i += 3) {
       const at = offsets[i]!;
       const value = offsets[i + 1]!;
       pair(

@@ -4,10 +4,12 @@
 //   deno task bench [case ...] [--rounds N] [--seconds S] [--markdown]
 //
 // Cases: hello, one, tcp, upload, download, gateway, http, hono, libfcgi, idle,
-// start; all of them, in some four minutes, by default. The load generator is built with `cc`.
+// open, workers, start; all of them, in some five minutes, by default. The load
+// generator is built with `cc`.
 
 import { parseArgs } from "node:util";
 import { libfcgiCases, LOAD_CASES } from "./cases.ts";
+import { measureOpen, measureWorkers } from "./many.ts";
 import { measureIdle, measureLoad, measureStart } from "./measure.ts";
 import type { Effort, Table } from "./measure.ts";
 import { build, describePinning } from "./processes.ts";
@@ -18,6 +20,8 @@ const NAMES: readonly string[] = [
   ...LOAD_CASES.map(({ name }) => name),
   "libfcgi",
   "idle",
+  "open",
+  "workers",
   "start",
 ];
 
@@ -68,6 +72,10 @@ async function* measure(
     yield await measureLoad(loadCase, built, folder, effort);
   }
   if (names.includes("idle")) yield await measureIdle(built, folder);
+  if (names.includes("open")) yield await measureOpen(folder);
+  if (names.includes("workers")) {
+    yield await measureWorkers(built, folder, effort);
+  }
   if (names.includes("start")) yield await measureStart(built);
 }
 

@@ -70,6 +70,7 @@ struct connection {
   int blank; // how much of "\r\n\r\n" has been seen; 4 in the body
   long body;
   int is_busy;
+  int is_answered; // before all of the request was sent
   struct http_answer http;
 };
 
@@ -274,7 +275,17 @@ static void record_answer(struct connection *c, uint64_t ended) {
 
 static void replace(struct connection *c) {
   close(c->fd);
+  c->is_answered = 0;
   open_connection(c);
+}
+
+/** A request is answered, and all of it was sent. */
+static void end_request(struct connection *c, int is_over) {
+  c->is_busy = c->is_answered = 0;
+  if (is_over) return;
+  record_answer(c, now_ns());
+  if (!keeps_connection) replace(c);
+  begin_request(c);
 }
 
 /** Serves one event; `is_over` begins no further request. */
@@ -284,6 +295,10 @@ static void serve(struct connection *c, int is_over) {
     fail("a connection was closed during a request");
     replace(c);
     if (!is_over) begin_request(c);
+    return;
+  }
+  if (c->is_answered) {
+    if (c->sent == request_length) end_request(c, is_over);
     return;
   }
   for (;;) {
@@ -306,14 +321,11 @@ static void serve(struct connection *c, int is_over) {
       return;
     }
     if (state > 0) {
-      c->is_busy = 0;
-      if (!is_over) {
-        record_answer(c, now_ns());
-        if (!keeps_connection) replace(c);
-        begin_request(c);
-        // A closed loop: nothing can have come yet but on a new connection.
-        return;
-      }
+      // What is left of a request has to be sent before there is a next one.
+      if (c->sent < request_length) c->is_answered = 1;
+      else end_request(c, is_over);
+      // A closed loop: nothing can have come yet but on a new connection.
+      return;
     }
     // Edge-triggered: a short read is the last.
     if ((size_t)n < sizeof buffer) return;

@@ -153,14 +153,14 @@ export async function startServer(
   const timer = setTimeout(() => child.kill("SIGKILL"), START_MS);
   let line = "";
   const reader = child.stdout.getReader();
-  while (!line.includes("\n")) {
+  while (!/^listening .*\n/im.test(line)) {
     const { done, value } = await reader.read();
     if (done) break;
     line += decoder.decode(value);
   }
   reader.releaseLock();
   clearTimeout(timer);
-  const address = /^listening on (\S+)/m.exec(line)?.[1];
+  const address = /^listening (?:for FastCGI )?on (\S+)/im.exec(line)?.[1];
   if (address === undefined) {
     await stop();
     throw new Error(`A server did not start: ${command.join(" ")}`);

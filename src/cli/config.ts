@@ -3,7 +3,12 @@
 
 import { badArgument, readWords } from "../command/arguments.ts";
 import type { Kinds } from "../command/arguments.ts";
+import { countUp } from "../command/count_up.ts";
 import { DEFAULT_ADDRESS, parseAddress } from "../server/address.ts";
+import type {
+  ListenOptions,
+  TcpListenOptions,
+} from "../server/listen_options.ts";
 import { apacheConfig } from "./configs/apache.ts";
 import { caddyConfig } from "./configs/caddy.ts";
 import { h2oConfig } from "./configs/h2o.ts";
@@ -25,9 +30,11 @@ interface Server {
   readonly uses: readonly string[];
   /** Whether it can start the program. */
   readonly starts: boolean;
+  /** Whether it chooses the address of what it starts. */
+  readonly chooses?: boolean;
 }
 
-const WEB = ["--listen", "--host", "--mount"];
+const WEB = ["--spawn", "--listen", "--host", "--mount"];
 
 const SERVERS: Readonly<Record<string, Server>> = {
   nginx: { write: nginxConfig, uses: WEB, starts: false },
@@ -36,9 +43,14 @@ const SERVERS: Readonly<Record<string, Server>> = {
     uses: [...WEB, "--root", "--workers"],
     starts: true,
   },
-  apache: { write: apacheConfig, uses: [...WEB, "--root"], starts: true },
+  apache: {
+    write: apacheConfig,
+    uses: [...WEB, "--root"],
+    starts: true,
+    chooses: true,
+  },
   caddy: { write: caddyConfig, uses: WEB, starts: false },
-  h2o: { write: h2oConfig, uses: WEB, starts: true },
+  h2o: { write: h2oConfig, uses: WEB, starts: true, chooses: true },
   haproxy: {
     write: haproxyConfig,
     uses: [...WEB, "--root", "--ping"],
@@ -46,7 +58,7 @@ const SERVERS: Readonly<Record<string, Server>> = {
   },
   systemd: {
     write: systemdConfig,
-    uses: ["--unit", "--user", "--workers"],
+    uses: ["--unit", "--user", "--workers", "--spawn"],
     starts: true,
   },
 };
@@ -60,6 +72,7 @@ const KINDS: Kinds = {
   "--root": "value",
   "--ping": "value",
   "--workers": "value",
+  "--spawn": "value",
   "--user": "value",
   "--unit": "value",
   "--help": "none",
@@ -79,6 +92,7 @@ or systemd is to be configured with, for a program that listens on --bind.
   --root DIR      Document root, where the server must have one (/srv/NAME)
   --ping PATH     haproxy: the program's --ping, to see whether it is there
   --workers N     systemd, lighttpd: how many workers or processes serve
+  --spawn N       The program's own --spawn: so many addresses from each --bind
   --user USER     systemd: whom it runs as, and who may connect (www-data)
   --unit UNIT     systemd: service, socket, or socket-service (service)
 
@@ -105,7 +119,7 @@ export function config(args: readonly string[]): string {
   if (!Object.hasOwn(SERVERS, server)) {
     throw badArgument(`"${server}" is no server that is known: write ${names}`);
   }
-  const { starts, uses, write } = SERVERS[server]!;
+  const { chooses, starts, uses, write } = SERVERS[server]!;
   for (const flag of given.keys()) {
     if (flag !== "--bind" && flag !== "--name" && !uses.includes(flag)) {
       const why = flag === "--ping"
@@ -121,7 +135,13 @@ export function config(args: readonly string[]): string {
       }"`,
     );
   }
-  return write(settingsOf(given, command));
+  const where = ["--bind", "--spawn"].find((flag) => given.has(flag));
+  if (command.length > 0 && chooses && where !== undefined) {
+    throw badArgument(
+      `${where} means nothing to ${server} where it starts the program, for it chooses the address itself`,
+    );
+  }
+  return write(settingsOf(server, given, command));
 }
 
 function* operands(
@@ -136,10 +156,11 @@ function* operands(
 }
 
 function settingsOf(
-  given: ReadonlyMap<string, readonly string[]>,
+  server: string,
+  flags: ReadonlyMap<string, readonly string[]>,
   command: readonly string[],
 ): Settings {
-  const all = (flag: string) => given.get(flag) ?? [];
+  const all = (flag: string) => flags.get(flag) ?? [];
   const one = <T>(flag: string, standard: T, read: (text: string) => T): T => {
     const [text, ...more] = all(flag);
     if (more.length > 0) throw badArgument(`${flag} is given twice`);
@@ -151,37 +172,40 @@ function settingsOf(
       `--name: "${text}" is no name: write letters, digits, - and _`,
     );
   });
-  const backends = all("--bind").map(readBackend);
+  const spawn = one<number | null>("--spawn", null, readSpawn);
+  const given = all("--bind").map((text) => readAddress("--bind", text));
+  const addresses = given.length > 0 ? given : [DEFAULT_ADDRESS];
+  // systemd's program counts by itself.
+  const counted = countUp(addresses, server === "systemd" ? null : spawn);
   const listen = all("--listen").map(readFrontend);
   return {
     name,
-    backends: backends.length > 0 ? backends : [
-      { host: DEFAULT_ADDRESS.hostname!, port: DEFAULT_ADDRESS.port },
-    ],
+    backends: counted.flat().map(backendOf),
     listen: listen.length > 0 ? listen : [{ host: null, port: 80 }],
     hosts: all("--host").map(readHost),
     mount: one("--mount", "", readMount),
     root: one("--root", `/srv/${name}`, (text) => checkPath("--root", text)),
     ping: one<string | null>("--ping", null, readPing),
     workers: one<number | null>("--workers", null, readWorkers),
+    spawn,
     command: command.map((word) => checkText("The command", word)),
     user: one("--user", "www-data", readUser),
     unit: one("--unit", "service", readUnit),
   };
 }
 
-function readBackend(text: string): Backend {
-  const address = readAddress("--bind", text);
+/** How a web server connects to an address. */
+function backendOf(address: ListenOptions): Backend {
   if ("path" in address) {
     return { path: checkSocket("--bind", address.path) };
   }
-  const { hostname, port } = address;
+  const { hostname = "", port } = address as TcpListenOptions;
   // What listens everywhere is connected to here.
   const host = hostname === "0.0.0.0"
     ? "127.0.0.1"
     : hostname === "::"
     ? "::1"
-    : hostname!;
+    : hostname;
   return { host: checkHost("--bind", host), port: checkPort("--bind", port) };
 }
 
@@ -248,6 +272,11 @@ function readPing(text: string): string {
 function readWorkers(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
   throw badArgument(`--workers: "${text}" is no number of workers`);
+}
+
+function readSpawn(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw badArgument(`--spawn: "${text}" is no number of addresses`);
 }
 
 function readUser(text: string): string {

@@ -18,6 +18,7 @@ import { findOrigin } from "../workers/origin.ts";
 import { SharedSocket } from "../workers/shared_socket.ts";
 import { Supervisor } from "../workers/supervisor.ts";
 import { WorkerLink } from "../workers/worker_link.ts";
+import { countUp, noneToCount } from "./count_up.ts";
 import { needsOf, prepare } from "./process.ts";
 import type { ProcessPlan } from "./process.ts";
 
@@ -243,28 +244,4 @@ async function bindOf(
   const address = await parts.addressOfEnvironment();
   parts.checkUse("path" in address, "port" in address);
   return [address];
-}
-
-/** Addresses counted up: the next port, or a number behind the path. */
-function countUp(
-  addresses: readonly ListenOptions[],
-  count: number | null,
-): ListenOptions[][] {
-  if (count === null) return [[...addresses]];
-  return Array.from({ length: count }, (_, i) =>
-    addresses.map((address) => {
-      if ("fd" in address) throw noneToCount(address.fd);
-      if ("path" in address) {
-        return { ...address, path: address.path + (i === 0 ? "" : `.${i}`) };
-      }
-      // Any free port is another one each time.
-      return { ...address, port: address.port && address.port + i };
-    }));
-}
-
-function noneToCount(fd: number): StartError {
-  return new StartError(
-    "BAD_ARGUMENT",
-    `--spawn counts addresses up, and descriptor ${fd} is none: add --bind`,
-  );
 }

@@ -96,6 +96,22 @@ Deno.test("config() has a line for each of many addresses, ports and hosts", () 
   }
 });
 
+Deno.test("config() counts up the addresses of a program's --spawn as that does", () => {
+  const args = ["--bind=/run/hello/a.sock", "--bind=[::1]:9000", "--spawn=3"];
+  assertMatch(
+    config(["nginx", ...args]),
+    /server unix:\/run\/hello\/a\.sock fail_timeout=1s;\n {2}server \[::1\]:9000 .*\n {2}server unix:\/run\/hello\/a\.sock\.1 .*\n {2}server \[::1\]:9001 .*\n {2}server unix:\/run\/hello\/a\.sock\.2 .*\n {2}server \[::1\]:9002 /,
+  );
+  assertMatch(
+    config(["haproxy", "--spawn=2"]),
+    /server hello1 127\.0\.0\.1:9000 proto fcgi\n {2}server hello2 127\.0\.0\.1:9001 /,
+  );
+  assertMatch(
+    config(["systemd", ...args, "--", "/usr/bin/deno"]),
+    /^ExecStart=\/usr\/bin\/deno --bind=\/run\/hello\/a\.sock "?--bind=\[::1\]:9000"? --spawn=3 --mode=0660\n.*\nExecReload=/m,
+  );
+});
+
 const ODD = "/run/a b\"c'd.sock";
 
 Deno.test("config() quotes what it is given as each server does", () => {
@@ -253,6 +269,24 @@ const REFUSED: [args: string[], why: string][] = [
   [
     ["apache", "--", "deno", "run"],
     'mod_fcgid starts a script, and "deno run"',
+  ],
+  [["nginx", "--spawn=0"], '--spawn: "0" is no number of addresses'],
+  [
+    ["nginx", "--bind=:65535", "--spawn=2"],
+    "--spawn counts ports up from 65535 to 65536, and 65535 is the last",
+  ],
+  [["h2o", "--spawn=2"], "H2O connects to one address only, and 2 are given"],
+  [
+    ["h2o", "--bind=/a", "--", "deno"],
+    "--bind means nothing to h2o where it starts the program",
+  ],
+  [
+    ["apache", "--spawn=2", "--", "/srv/a.fcgi"],
+    "--spawn means nothing to apache where it starts the program",
+  ],
+  [
+    ["systemd", "--spawn=2", "--unit=socket-service", "--", "/bin/deno"],
+    "--spawn counts addresses up, and descriptor 0 is none",
   ],
   [["systemd", "--unit=timer"], '--unit: "timer" is no unit'],
   [["systemd", "--user=a b"], '--user: "a b" is no name of a user'],

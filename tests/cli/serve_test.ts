@@ -118,6 +118,26 @@ Deno.test("smisk serve takes every option of a program, and a module from where 
   });
 });
 
+Deno.test("smisk serve shows a module in a browser with --http", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/app.js`;
+    await Deno.writeTextFile(
+      path,
+      'export default { fetch: (r) => new Response("seen " + r.method) };',
+    );
+    await using running = smisk([
+      "serve",
+      path,
+      "--bind=127.0.0.1:0",
+      "--http=0",
+    ]);
+    const [, url] = await running.until(/^Listening for HTTP on (http:.*)$/);
+    const response = await within(fetch(url!), "an answer");
+    assertEquals(await within(response.text(), "the body"), "seen GET");
+    assertEquals((await running.stop()).code, 0);
+  });
+});
+
 const UNFIT: [
   name: string,
   code: string | null,

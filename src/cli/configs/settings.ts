@@ -33,6 +33,8 @@ export interface Settings {
   readonly ping: string | null;
   /** How many workers the program has, null where nothing is said. */
   readonly workers: number | null;
+  /** How many addresses the program counts up, null where nothing is said. */
+  readonly spawn: number | null;
   /** The command that starts it, empty where somebody else does. */
   readonly command: readonly string[];
   /** Whom the program runs as. */

@@ -28,12 +28,18 @@ export function systemdConfig(settings: Settings): string {
 }
 
 function serviceUnit(settings: Settings, hasSocket: boolean): string {
-  const { backends, command, name, user, workers } = settings;
+  if (hasSocket && settings.spawn !== null) {
+    throw cannotPrint(
+      "--spawn counts addresses up, and descriptor 0 is none: leave it out, or print --unit service",
+    );
+  }
+  const { backends, command, name, spawn, user, workers } = settings;
   const args = [
     ...hasSocket
       ? []
       : backends.map((backend) => `--bind=${addressOf(backend)}`),
     ...workers === null ? [] : [`--workers=${workers}`],
+    ...spawn === null ? [] : [`--spawn=${spawn}`],
   ];
   const sockets = hasSocket
     ? []
@@ -41,7 +47,7 @@ function serviceUnit(settings: Settings, hasSocket: boolean): string {
   if (sockets.length > 0) args.push("--mode=0660");
   const runtime = sockets.map((path) => runtimeDirectory(path, settings));
   const own = [...new Set(runtime.filter((folder) => folder !== null))];
-  const hasWorkers = workers !== null ||
+  const hasWorkers = workers !== null || spawn !== null ||
     command.some((word) => /^--(?:workers|spawn)(?:=|$)/.test(word));
   const [program, ...rest] = command;
   if (!program!.startsWith("/")) {

@@ -124,12 +124,12 @@ Deno.test("smisk get names the flag of a time that is over", async () => {
     "get",
     `127.0.0.1:${server.address.port}`,
     "/",
-    "--timeout=200",
+    "--timeout=2000",
   ]);
   assertEquals([got.code, got.output], [1, ["half"]]);
   assertMatch(
     got.errors[0]!,
-    /^smisk: The FastCGI server sent no more of its response within the 200 milliseconds that --timeout allows: smisk check /,
+    /^smisk: The FastCGI server sent no more of its response within the 2000 milliseconds that --timeout allows: smisk check /,
   );
 });
 

@@ -12,7 +12,7 @@ import {
   isInheritedSocketAtOnce,
 } from "../server/inherited.ts";
 import type { ListenOptions } from "../server/listen_options.ts";
-import { limitsOf, serveOn } from "../server/server.ts";
+import { limitsOf, retire, serveOn } from "../server/server.ts";
 import type { TransportListener } from "../server/transport.ts";
 import { findOrigin } from "../workers/origin.ts";
 import { SharedSocket } from "../workers/shared_socket.ts";
@@ -94,6 +94,10 @@ async function work(
   link.begin({
     servers,
     limits: app[limitsOf],
+    leave() {
+      const left = servers.map((server) => server[retire]());
+      Promise.all(left).then(stop, stop);
+    },
     stop,
     abort() {
       isForced = true;

@@ -68,7 +68,7 @@ export class Connection implements DispatcherHost, WriterHandler {
   #closesWhenIdle = false;
   /** Whether framing was lost: what comes is dropped. */
   #isBroken = false;
-  /** Whether nothing has come yet. */
+  /** Whether nothing has come yet; or, in a retirement, since it looked. */
   isFresh = true;
   stopsAtResponse: boolean | null = null;
   #drained = 0;

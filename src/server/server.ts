@@ -11,6 +11,9 @@ export const serveOn: unique symbol = Symbol("serveOn");
 /** The method of an application that loads what it serves with. */
 export const prepare: unique symbol = Symbol("prepare");
 
+/** The method of a server that another one takes the place of. */
+export const retire: unique symbol = Symbol("retire");
+
 /** The limits of an application. */
 export const limitsOf: unique symbol = Symbol("limitsOf");
 
@@ -75,6 +78,12 @@ export class FastCGIServer implements AsyncDisposable {
    */
   shutdown(): Promise<void> {
     this.#do((core) => core.shutdown());
+    return this.#finished;
+  }
+
+  /** @ignore */
+  [retire](): Promise<void> {
+    this.#do((core) => core.retire());
     return this.#finished;
   }
 

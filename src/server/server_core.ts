@@ -16,6 +16,7 @@ import type { Exchange } from "./exchange.ts";
 import { Gate } from "./gate.ts";
 import { KEPT_PARAMS } from "./params.ts";
 import { Pool } from "./pool.ts";
+import { closeQuiet, socketsSeen } from "./retirement.ts";
 import { Counters } from "./stats.ts";
 import type { ServerStats } from "./stats.ts";
 import { CLOSE_TIMEOUT_MS, HALF_CLOSE_GRACE_MS, sweep } from "./time_outs.ts";
@@ -61,6 +62,7 @@ export class ServerCore implements ConnectionOwner {
   readonly #finished = Promise.withResolvers<void>();
   readonly #reported = new Set<string>();
   #isStopping = false;
+  #isRetiring = false;
   #failure: StartError | null = null;
   readonly #started: Promise<void>;
   readonly #accepting: Promise<void>;
@@ -146,6 +148,25 @@ export class ServerCore implements ConnectionOwner {
       shutdownTimeoutMs,
     );
     this.#stop();
+  }
+
+  /**
+   * Stops gracefully where another server takes the connections that come: its
+   * own go on as before, until each has been quiet for a moment.
+   */
+  async retire(): Promise<void> {
+    if (this.#isRetiring || this.#isStopping) return;
+    this.#isRetiring = true;
+    if (this.#isAccepting) {
+      await this.#drain();
+      this.#closeListener();
+      this.#finishIfDone();
+      await closeQuiet(
+        this.#connections,
+        () => this.#isStopped || this.#isStopping,
+      );
+    }
+    if (!this.#isStopped) this.shutdown();
   }
 
   async #stop(): Promise<void> {
@@ -341,24 +362,6 @@ export class ServerCore implements ConnectionOwner {
     this.#room?.resolve();
     this.#room = null;
     this.#finishIfDone();
-  }
-}
-
-/**
- * Turns of the event loop after which it has looked at every socket: it does
- * so when it has nothing else to do, or after 61 turns. A timer will not do,
- * for where the machine is busy it is over before the loop has looked: half of
- * the stops lost connections.
- */
-const TURNS = 128;
-
-/** Settles when all that had come to the sockets has been noticed. */
-async function socketsSeen(): Promise<void> {
-  const { setImmediate } = globalThis as unknown as {
-    setImmediate(callback: () => void): void;
-  };
-  for (let i = 0; i < TURNS; i++) {
-    await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }
 

@@ -35,6 +35,8 @@ export type FromWorker =
 export type ToWorker =
   /** Listen on the socket that comes along. */
   | { type: "socket" }
+  /** Stop gracefully: another worker has taken its place. */
+  | { type: "leave" }
   /** Stop gracefully. */
   | { type: "stop" }
   /** Stop at once. */

@@ -242,7 +242,7 @@ export class Supervisor implements WorkerHandler {
     slot.current = worker;
     slot.isStarted = true;
     slot.failures = 0;
-    old?.stop();
+    old?.leave();
     // From here on, whoever connects is served by the new one.
     await old?.closed;
     return true;

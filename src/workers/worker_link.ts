@@ -28,12 +28,17 @@ interface Pipe {
   send(message: FromWorker, callback: (error: Error | null) => void): void;
 }
 
+/** What a supervisor tells a worker to do. */
+type Order = "leave" | "stop" | "abort";
+
 /** What a worker does, as its supervisor wants it done. */
 export interface Work {
   /** Its servers. */
   readonly servers: readonly FastCGIServer[];
   /** The limits of its application. */
   readonly limits: Limits;
+  /** Stops gracefully, for another has taken its place. */
+  leave(): void;
   /** Stops gracefully. May be called again. */
   stop(): void;
   /** Stops at once. */
@@ -49,7 +54,7 @@ export class WorkerLink {
   readonly #count: number;
   readonly #beat: ReturnType<typeof setInterval>;
   #work: Work | null = null;
-  #order: "stop" | "abort" | null = null;
+  #order: Order | null = null;
   /** Requests after which it is to be replaced. */
   #most = Infinity;
   #accepting = 0;
@@ -162,7 +167,7 @@ export class WorkerLink {
     }
   }
 
-  #obey(order: "stop" | "abort"): void {
+  #obey(order: Order): void {
     this.#order = order;
     this.#work?.[order]();
   }

@@ -58,6 +58,8 @@ export class WorkerProcess {
   #startTimeoutMs = LOAD_TIMEOUT_MS;
   #shutdownTimeoutMs = 0;
   #killAt = Infinity;
+  /** Whether it was told so, and nothing else yet. */
+  #isReplaced = false;
   /** Its number. */
   readonly number: number;
   /** How it ended, empty while it runs. */
@@ -189,16 +191,28 @@ export class WorkerProcess {
     this.#killAt = performance.now() + ms;
   }
 
+  /** Tells it to stop gracefully: another has taken its place. */
+  leave(): void {
+    if (this.#state === "leaving") return;
+    this.#isReplaced = true;
+    this.#goAway("leave");
+  }
+
   /** Tells it to stop gracefully. */
   stop(): void {
-    if (this.#state === "leaving") return;
+    if (this.#state === "leaving" && !this.#isReplaced) return;
+    this.#isReplaced = false;
+    this.#goAway("stop");
+  }
+
+  #goAway(type: "leave" | "stop"): void {
     this.#leaveWithin(
       this.#state === "starting"
         ? UNREADY_GRACE_MS
         : this.#shutdownTimeoutMs + LEAVE_GRACE_MS,
     );
     this.#state = "leaving";
-    this.#send({ type: "stop" });
+    this.#send({ type });
   }
 
   /** Tells it to stop at once. */

@@ -65,6 +65,14 @@ class Program extends Application {
       case "/version":
         response.write(String((globalThis as { version?: string }).version));
         return;
+      case "/post": {
+        const body = await request.text();
+        Deno.writeTextFileSync(Deno.env.get("SEEN")!, `${body}\n`, {
+          append: true,
+        });
+        response.write(body);
+        return;
+      }
       case "/leave":
         this.exit();
         break;

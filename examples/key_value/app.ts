@@ -1,11 +1,9 @@
 // A store of keys and values over HTTP: PUT /name keeps the body, GET gives it
 // back, DELETE forgets it, GET / lists the keys. It is kept by Deno KV in a
-// file, so that any number of workers and processes share it. Start it with:
+// file, STORE, that any number of workers and processes share. Start it with:
 //
-//   deno run --allow-net --allow-env=STORE --allow-read --allow-write \
-//     --unstable-kv examples/key_value/app.ts
-//
-// STORE names the file; without it the values last as long as the process.
+//   STORE=/tmp/values deno run --allow-net --allow-env --allow-run --allow-read \
+//     --allow-write --unstable-kv examples/key_value/app.ts --workers 2
 
 import { Application, HttpError } from "@smisk/smisk";
 
@@ -20,7 +18,9 @@ class KeyValueStore extends Application {
   }
 
   override async applicationWillStart() {
-    this.#kv = await Deno.openKv(Deno.env.get("STORE") ?? ":memory:");
+    const store = Deno.env.get("STORE");
+    if (store === undefined) throw new Error("Set STORE to the path of a file");
+    this.#kv = await Deno.openKv(store);
   }
 
   override applicationDidStop() {

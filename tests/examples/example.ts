@@ -91,7 +91,7 @@ async function startNginx(
   const app = new Program("env", {
     // The address is the test's: the comment's is the default.
     args: ["-C", ROOT, Deno.execPath(), "run", "--no-prompt"].concat(
-      "--allow-env=SMISK_BIND",
+      words.includes("--allow-env") ? [] : "--allow-env=SMISK_BIND",
       words.slice(1),
     ),
     env: { SMISK_BIND: `127.0.0.1:${fastcgi}`, ...env },

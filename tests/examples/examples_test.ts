@@ -112,6 +112,16 @@ example("key_value", async (url) => {
   const refused = await fetch(at, { method: "PATCH" }).then(drop);
   assertEquals(refused.status, 405);
   assertEquals(refused.headers.get("allow"), "GET, HEAD, PUT, DELETE");
+  // At once, so that both processes have some.
+  const names = Array.from({ length: 20 }, (_, i) => String(100 + i));
+  await Promise.all(
+    names.map((name) =>
+      fetch(`${url}/${name}`, { method: "PUT", body: name }).then(drop)
+    ),
+  );
+  const values = names.map((name) => textOf(fetch(`${url}/${name}`)));
+  assertEquals(await Promise.all(values), names);
+  assertEquals(await textOf(fetch(url)), names.join("\n") + "\n");
 });
 
 example("input", async (url) => {

@@ -39,7 +39,7 @@ prints the body of its answer. Its error stream goes to the error output.
   --param NAME=VALUE    A parameter, in place of what is sent; may be repeated
   --data TEXT           The body
   --body FILE           The body, out of a file; - is the standard input
-  --script FILE         SCRIPT_FILENAME, which PHP-FPM is told to run
+  --script FILE         What PHP-FPM is told to run: SCRIPT_FILENAME, and others
   --role ROLE           responder, authorizer or filter (responder)
   --timeout MS          Give up after so long without a byte (10000)
   --include             Print the header as well
@@ -225,8 +225,9 @@ export function readTimeout(text: string): number {
 }
 
 /**
- * What a web server says of a script: the path is its name, and nothing of it
- * is left for PATH_INFO.
+ * What a web server says of a script. Where the path has its name, what is
+ * behind that is PATH_INFO; elsewhere the script is one that answers for every
+ * path, in the document root.
  *
  * @param script The file, undefined for none.
  * @param target Path and query, or a whole URL.
@@ -237,8 +238,30 @@ export function scriptParams(
   target: string,
 ): Record<string, string> {
   if (script === undefined) return {};
-  const path = target.replace(/^https?:\/\/[^/?]*/, "").replace(/\?.*/s, "");
-  return { SCRIPT_FILENAME: script, SCRIPT_NAME: path || "/", PATH_INFO: "" };
+  const path = unescaped(
+    target.replace(/^https?:\/\/[^/?#]*/, "").replace(/[?#].*/s, ""),
+  );
+  const file = script.slice(script.lastIndexOf("/"));
+  const at = `${path}/`.indexOf(`${file}/`);
+  const name = at < 0 ? file : path.slice(0, at + file.length);
+  return {
+    SCRIPT_FILENAME: script,
+    SCRIPT_NAME: name,
+    PATH_INFO: at < 0 ? "" : path.slice(name.length),
+    DOCUMENT_ROOT: script.slice(
+      0,
+      -(script.endsWith(name) ? name : file).length,
+    ) || "/",
+  };
+}
+
+/** A path as CGI has it. */
+function unescaped(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 /** The body as a whole: PHP takes one of unknown length for none. */

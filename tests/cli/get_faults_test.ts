@@ -159,6 +159,16 @@ Deno.test("smisk get says why it cannot connect", async () => {
   });
 });
 
+Deno.test("smisk get says that the file of a body cannot be read", async () => {
+  await inFolder(async (folder) => {
+    for (const file of [`${folder}/none`, folder]) {
+      const { code, errors } = await ran(["get", ":9", "/", `--body=${file}`]);
+      assertEquals([code, errors.length], [1, 1]);
+      assertMatch(errors[0]!, /^smisk: Cannot read the body out of \//);
+    }
+  });
+});
+
 // What is no fault
 
 const WHOLE: [name: string, args: string[], answer: string][] = [

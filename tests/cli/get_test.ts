@@ -5,14 +5,7 @@ import type { Service } from "../support/running.ts";
 import { Running } from "../support/running.ts";
 import { answering } from "../support/answering.ts";
 import { readRequest, Scripted } from "../support/scripted.ts";
-import {
-  concatLarge,
-  end,
-  record,
-  response,
-  STDERR,
-  STDOUT,
-} from "../support/wire.ts";
+import { concatLarge, end, record, STDERR, STDOUT } from "../support/wire.ts";
 import { within } from "../support/peer.ts";
 import { inFolder } from "../observe/folder.ts";
 import { ran } from "./smisk.ts";
@@ -284,29 +277,6 @@ Deno.test("smisk get exits with 1 and one line where there is no whole answer", 
   const refusal = await ran(["get", `127.0.0.1:${bare.address.port}`, "/"]);
   assertEquals(refusal.code, 1);
   assertMatch(refusal.errors[0]!, /FCGI_OVERLOADED/);
-});
-
-Deno.test("smisk get names a script as web servers do", async () => {
-  let params: Record<string, string> = {};
-  await using server = new Scripted(async (peer) => {
-    params = (await readRequest(peer)).params;
-    await peer.send(response("Content-Type: text/plain\r\n\r\nhello"));
-    await peer.toEnd();
-  });
-  const { code } = await ran([
-    "get",
-    `127.0.0.1:${server.address.port}`,
-    "/index.php?a",
-    "--script=/srv/www/index.php",
-  ]);
-  const { PATH_INFO, QUERY_STRING, SCRIPT_FILENAME, SCRIPT_NAME } = params;
-  assertEquals([code, PATH_INFO, QUERY_STRING, SCRIPT_FILENAME, SCRIPT_NAME], [
-    0,
-    "",
-    "a",
-    "/srv/www/index.php",
-    "/index.php",
-  ]);
 });
 
 Deno.test("smisk get ends quietly when nobody reads any more", async () => {

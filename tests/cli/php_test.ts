@@ -49,6 +49,23 @@ suiteWith([PHP_FPM], "smisk in front of PHP-FPM", () => {
     assertEquals([code, errors, output], [0, [], ["POST /index.php body"]]);
   });
 
+  it("get tells a script what is behind its name", async () => {
+    await Deno.writeTextFile(
+      `${folder}/info.php`,
+      "<?php foreach (['SCRIPT_NAME', 'PATH_INFO', 'DOCUMENT_ROOT', 'QUERY_STRING'] as $name) echo $_SERVER[$name] ?? '-', \"\\n\";",
+    );
+    const { code, output } = await ran([
+      "get",
+      fpm.socket,
+      "/info.php/more/of%20it?a=b",
+      `--script=${folder}/info.php`,
+    ]);
+    assertEquals(
+      [code, output],
+      [0, ["/info.php", "/more/of it", folder, "a=b"]],
+    );
+  });
+
   it("get asks for the status of FPM itself", async () => {
     const { code, output } = await ran([
       "get",

@@ -13,6 +13,7 @@ import {
   requirePermissions,
 } from "../server/address.ts";
 import { AllowedClients, webServerAddrs } from "../server/allowed_clients.ts";
+import type { Need } from "../server/address.ts";
 import {
   InheritedListener,
   isInheritedSocket,
@@ -164,9 +165,15 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
   const { chdir, umask, pidfile } = plan;
   const isSpecial = chdir !== null || umask !== null || pidfile !== null ||
     plan.observe.accessLog !== undefined;
+  const process = isSpecial ? await import("./process.ts") : null;
+  const { bind, http } = plan;
+  const listening = http === null ? bind : [...bind, http];
+  await requireAll(
+    plan,
+    process?.needsOf(plan) ?? listening.flatMap(permissionsToListen),
+  );
   // Before anything else, for every other path may depend on it.
-  const own = isSpecial ? (await import("./process.ts")).prepare(plan) : null;
-  if (own === null) requirePermissions(plan.bind.flatMap(permissionsToListen));
+  const own = process?.prepare(plan) ?? null;
   await observe(app, plan, null);
   const servers: FastCGIServer[] = [];
   let front: HttpFront | null = null;
@@ -190,14 +197,14 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
   try {
     // Refused, where it is malformed, before anything listens.
     webServerAddrs();
-    const listening = await listenAll(plan);
-    const lines = listening.map(([where, listener]) =>
+    const listeners = await listenAll(plan);
+    const lines = listeners.map(([where, listener]) =>
       `Listening for FastCGI on ${formatAddress(listener.addr ?? where)}`
     );
     try {
       own?.begin();
     } catch (error) {
-      for (const [, listener] of listening) listener.close();
+      for (const [, listener] of listeners) listener.close();
       throw error;
     }
     // Before anything is told: who reads it may send a signal at once.
@@ -207,7 +214,7 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
     const allowed = plan.allow.length > 0
       ? [new AllowedClients(plan.allow)]
       : [];
-    for (const [, listener] of listening) {
+    for (const [, listener] of listeners) {
       servers.push(app[serveOn](listener, allowed));
     }
     if (plan.http !== null) {
@@ -228,6 +235,22 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
     await front?.close(isForced);
     own?.end();
     for (const signal of SIGNALS) Deno.removeSignalListener(signal, stop);
+  }
+}
+
+/**
+ * Requires permissions. Where one is missing, that for where it would listen
+ * without being told is named along with it.
+ */
+async function requireAll(plan: Plan, needs: readonly Need[]): Promise<void> {
+  try {
+    requirePermissions(needs);
+  } catch (error) {
+    const isTold = plan.bind.length > 0 ||
+      (isInheritedSocketAtOnce() ?? isInheritedSocket());
+    if (isTold) throw error;
+    const address = await addressOfEnvironment();
+    requirePermissions([...permissionsToListen(address), ...needs]);
   }
 }
 

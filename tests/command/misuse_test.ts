@@ -69,6 +69,24 @@ const NO_PERMISSION: [
     ["--bind", "127.0.0.1:0", "--http", "127.0.0.1:1"],
     "--allow-net=127.0.0.1:1",
   ],
+  [
+    "nothing, and HTTP is wanted",
+    [],
+    ["--bind", "127.0.0.1:0", "--http", "127.0.0.1:1"],
+    "--allow-net=127.0.0.1:0,127.0.0.1:1",
+  ],
+  [
+    "nothing, and HTTP and a pid file are wanted, but no address is told",
+    [],
+    ["--http", "127.0.0.1:1", "--pidfile=/p"],
+    "--allow-net=127.0.0.1:9000,127.0.0.1:1 --allow-read=/p --allow-write=/p",
+  ],
+  [
+    "nothing, and HTTP is wanted, but no address is told",
+    [],
+    ["--http", "127.0.0.1:1"],
+    "--allow-net=127.0.0.1:9000,127.0.0.1:1",
+  ],
 ];
 
 for (const [name, allowed, args, flag] of NO_PERMISSION) {

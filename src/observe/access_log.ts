@@ -308,6 +308,30 @@ class FileTarget implements Target {
 /** The file is for its owner and group: it tells who asked for what. */
 const OPEN: Deno.OpenOptions = { append: true, create: true, mode: 0o640 };
 
+/**
+ * What a pipe takes in one piece (PIPE_BUF): where it is full, more of it comes
+ * in pieces, with what other processes write between them.
+ */
+const PIPE_LENGTH = 4096;
+
+const NEWLINE = 10;
+
+/** Whole lines, as many at a time as a pipe takes in one piece. */
+function* pipefuls(bytes: Uint8Array): Iterable<Uint8Array> {
+  for (let start = 0; start < bytes.length;) {
+    const most = start + PIPE_LENGTH;
+    let end = bytes.length;
+    if (end > most) {
+      end = bytes.lastIndexOf(NEWLINE, most - 1) + 1;
+      // A line that is longer than that.
+      if (end <= start) end = bytes.indexOf(NEWLINE, start) + 1;
+    }
+    yield bytes.subarray(start, end);
+    start = end;
+  }
+}
+
+/** An output of the process, which it may share with others. */
 class OutputTarget implements Target {
   readonly #output: typeof Deno.stdout;
 
@@ -315,15 +339,17 @@ class OutputTarget implements Target {
     this.#output = output;
   }
 
-  append(
+  async append(
     bytes: Uint8Array,
     took: (length: number) => void,
   ): Promise<void> {
-    return writeAll(this.#output, bytes, took);
+    for (const lines of pipefuls(bytes)) {
+      await writeAll(this.#output, lines, took);
+    }
   }
 
   appendSync(bytes: Uint8Array): void {
-    writeAllSync(this.#output, bytes);
+    for (const lines of pipefuls(bytes)) writeAllSync(this.#output, lines);
   }
 }
 

@@ -191,7 +191,7 @@ function isRunning(pid: number): boolean {
 }
 
 function targetOf(where: string): Target {
-  if (where.startsWith("/")) return { path: where };
+  if (where.includes("/")) return { path: where };
   const [, hostname, port] = /^\[?(.*?)\]?:(\d+)$/.exec(where)!;
   return { hostname: hostname!, port: Number(port) };
 }

@@ -141,3 +141,31 @@ Deno.test("the documents name tasks that exist", () => {
     }
   }
 });
+
+Deno.test("the documents name benchmarks that exist", () => {
+  const [, cases] = /^\/\/ Cases: ([^;]*);/m.exec(
+    read("tests/bench/bench.ts"),
+  )!;
+  const known = cases!.replaceAll("\n//", "").split(/,\s+/);
+  for (const document of DOCUMENTS) {
+    const commands = read(document).matchAll(/deno task bench((?: [a-z]+)+)/g);
+    for (const [, named] of commands) {
+      for (const name of named!.trim().split(" ")) {
+        if (/^(?:measures|prints)$/.test(name)) break;
+        assert(known.includes(name), `${document}: deno task bench ${name}`);
+      }
+    }
+  }
+});
+
+Deno.test("docs/sizing.md names options that exist", () => {
+  const options = OPTIONS.flatMap(([, heading]) =>
+    tableUnder(heading).map(([name]) => plain(name!))
+  );
+  const named = read("docs/sizing.md").matchAll(
+    /`((?:max|slow|status)[A-Z]\w*|\w+TimeoutMs)\b/g,
+  );
+  const names = Array.from(named, ([, name]) => name!);
+  assert(names.length > 5, `${names}`);
+  for (const name of names) assert(options.includes(name), name);
+});

@@ -4,9 +4,10 @@
 import { Application, VERSION } from "../application.ts";
 import { badArgument, helpText, parseArguments } from "../command/arguments.ts";
 import { needsOf } from "../command/process.ts";
+import { requireAll } from "../command/run.ts";
 import { readServe, runsByItself } from "../command/served.ts";
 import { StartError } from "../errors.ts";
-import { permissionFor, requirePermissions } from "../server/address.ts";
+import { permissionFor } from "../server/address.ts";
 import type { Need } from "../server/address.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import type { FetchApplication } from "../gateway/fetch.ts";
@@ -47,7 +48,7 @@ export async function serveModule(args: readonly string[]): Promise<number> {
   if (more.length > 0) throw badArgument(`Unexpected argument "${more[0]}"`);
   const url = urlOf(module, told.chdir);
   // All at once, rather than one after another.
-  requirePermissions([...needsToLoad(url, module), ...needsOf(told)]);
+  await requireAll(told, [...needsToLoad(url, module), ...needsOf(told)]);
   const exported = await load(url, module);
   // It is a whole program: it has read these flags, and serves.
   if (exported === undefined && runsByItself()) return 0;

@@ -239,14 +239,21 @@ async function serve(app: Application, plan: Plan): Promise<boolean> {
 }
 
 /**
- * Requires permissions. Where one is missing, that for where it would listen
- * without being told is named along with it.
+ * Requires permissions. Where one is missing, that for where a program would
+ * listen without being told is named along with it.
+ *
+ * @param plan Where it is told to listen.
+ * @param needs The permissions.
+ * @throws {StartError} `PERMISSION_MISSING`.
  */
-async function requireAll(plan: Plan, needs: readonly Need[]): Promise<void> {
+export async function requireAll(
+  { bind }: Pick<Plan, "bind">,
+  needs: readonly Need[],
+): Promise<void> {
   try {
     requirePermissions(needs);
   } catch (error) {
-    const isTold = plan.bind.length > 0 ||
+    const isTold = bind.length > 0 ||
       (isInheritedSocketAtOnce() ?? isInheritedSocket());
     if (isTold) throw error;
     const address = await addressOfEnvironment();

@@ -84,7 +84,10 @@ const NO_PERMISSION: [args: string[], flags: string][] = [
     ["check", "/run/a.sock"],
     "--allow-net=unix:/run/a.sock --allow-write=/run/a.sock --allow-read",
   ],
-  [["serve", "/srv/app.ts"], "--allow-read=/srv/app.ts"],
+  [
+    ["serve", "/srv/app.ts"],
+    "--allow-net=127.0.0.1:9000 --allow-read=/srv/app.ts",
+  ],
   [
     ["serve", "/srv/app.ts", "--bind=/run/a.sock", "--pidfile=/run/a.pid"],
     "--allow-read=/srv/app.ts,/run/a.sock,/run/a.pid --allow-net=unix:/run/a.sock --allow-write=/run/a.sock,/run/a.pid",

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { config } from "../../src/cli/config.ts";
+import { DEADLINE_MS, within } from "../support/peer.ts";
 import { isInstalled, Program } from "../support/program.ts";
 import { Folder } from "./folder.ts";
 import { IS_ROOT } from "./web_server.ts";
@@ -104,13 +105,16 @@ Deno.test({
       ],
     });
     try {
-      // Each of them in good time, rather than all.
+      // Programs start several times before each of these is said.
       for (
-        const name of ["served", "reloaded", "wrong", "activated", "again"]
+        const said of ["served: ", "reloaded: ", "wrong: ", "again: ", "done"]
       ) {
-        await system.until(new RegExp(`^${name}: `));
+        await within(
+          system.hopedLine(new RegExp(`^${said}`)),
+          `"${said}" after:\n${system.said}`,
+          3 * DEADLINE_MS,
+        );
       }
-      await system.until(/^done$/);
     } finally {
       await system.stop("SIGKILL");
       const { success, stderr } = await new Deno.Command("unshare", {

@@ -13,7 +13,8 @@ const url = Deno.env.get("REDIS") ?? "redis://127.0.0.1:6379";
 
 class Counter extends Application {
   constructor() {
-    super({ sessions: new RedisSessionStore({ url }) });
+    // Rather late than not at all: HAProxy waits for twice as long.
+    super({ sessions: new RedisSessionStore({ url, timeoutMs: 30_000 }) });
   }
 
   override async service() {

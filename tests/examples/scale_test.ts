@@ -33,10 +33,8 @@ suiteWith([haproxy, "redis-server"], "examples/scale", () => {
     await load.more(200);
     assertEquals(load.beyond, 0);
     // Connections to the instances are kept.
-    for (const name of NAMES) {
-      const { reuse, stot } = await scaled.told(name);
-      assert(Number(reuse) > Number(stot) / 2, `${name}: ${reuse} of ${stot}`);
-    }
+    const { reuse, stot } = await scaled.told("BACKEND");
+    assert(Number(reuse) > Number(stot) / 2, `${reuse} of ${stot}`);
 
     const killed = load.pids.get("one");
     await kill(scaled, "one");
@@ -66,7 +64,7 @@ suiteWith([haproxy, "redis-server"], "examples/scale", () => {
     await load.another("three", stopped);
     await load.more(200);
 
-    if (load.count < 3000) await load.more(3000 - load.count);
+    if (load.count < 2000) await load.more(2000 - load.count);
     await load.end();
     assertEquals([load.beyond, load.failed], [repeated, 0]);
     // HAProxy asks again by itself, nearly always.

@@ -14,6 +14,8 @@ import { withValues } from "../support/readme.ts";
 const ROOT = new URL("../../", import.meta.url).pathname;
 const EXAMPLE = `${ROOT}examples/scale`;
 const PAUSE_MS = 20;
+/** Connecting has as long as lies between two checks. */
+const CHECKED = "proto fcgi check inter 3s fastinter 1s downinter 1s";
 
 /** What the example calls its programs. */
 export const NAMES = ["one", "two", "three"] as const;
@@ -50,6 +52,14 @@ export class Scaled implements AsyncDisposable {
       scaled.#site = scaled.#used.use(
         await startServer(scaled.#haproxy, folder, {}),
       );
+      // Until then HAProxy only supposes that they are there.
+      for (const name of NAMES) {
+        await scaled.until(
+          name,
+          "checked",
+          ({ check_status }) => check_status === "L7OK",
+        );
+      }
       return scaled;
     } catch (error) {
       await scaled[Symbol.asyncDispose]();
@@ -156,9 +166,12 @@ export class Scaled implements AsyncDisposable {
             "unix@haproxy.sock": `${folder}/haproxy.sock`,
             // A machine that is busy with other tests is slow, and not dead.
             "timeout server 60s": "timeout server 60s\n  timeout check 15s",
-            " 127.0.0.1:9001 proto": ` ${this.#addresses.one} proto`,
-            " 127.0.0.1:9002 proto": ` ${this.#addresses.two} proto`,
-            " 127.0.0.1:9003 proto": ` ${this.#addresses.three} proto`,
+            "127.0.0.1:9001 proto fcgi check inter 1s":
+              `${this.#addresses.one} ${CHECKED}`,
+            "127.0.0.1:9002 proto fcgi check inter 1s":
+              `${this.#addresses.two} ${CHECKED}`,
+            "127.0.0.1:9003 proto fcgi check inter 1s":
+              `${this.#addresses.three} ${CHECKED}`,
           }),
         );
         return ["-db", "-f", path];

@@ -164,7 +164,7 @@ export class Load implements AsyncDisposable {
     try {
       watcher();
       const asking = Promise.all(this.#asking);
-      await within(Promise.race([promise, asking]), what, 3 * DEADLINE_MS);
+      await within(Promise.race([promise, asking]), what, 6 * DEADLINE_MS);
     } finally {
       this.#watchers.delete(watcher);
     }

@@ -26,6 +26,12 @@ const FIRST_PAUSE_MS = 100;
 /** The longest. */
 const LAST_PAUSE_MS = 10_000;
 
+/**
+ * A signal that ends a worker may be for all processes, and has not come to
+ * this one yet: then no other is to start.
+ */
+const SIGNAL_MS = 50;
+
 /** The pause after which a worker that is tired may be replaced again. */
 const RETRY_MS = 10_000;
 
@@ -273,23 +279,22 @@ export class Supervisor implements WorkerHandler {
     else this.#parts.report(`${what}: another is about to take its place`);
   }
 
-  /** Starts a worker where there is none, at once or after a pause. */
+  /** Starts a worker where there is none, soon or after a pause. */
   #refill(slot: Slot, why = ""): void {
     const pause = slot.failures < 2 ? 0 : Math.min(
       LAST_PAUSE_MS,
       // Some more or less, so that not all start at the same moment.
       FIRST_PAUSE_MS * 2 ** (slot.failures - 2) * (0.8 + 0.4 * Math.random()),
     );
-    if (why !== "") {
-      const next = pause === 0
-        ? "another takes its place"
-        : `another starts in ${Math.round(pause)} ms`;
-      this.#parts.report(`${why}: ${next}`);
-    }
+    const report = (next: string) => {
+      if (why !== "") this.#parts.report(`${why}: ${next}`);
+    };
+    if (pause > 0) report(`another starts in ${Math.round(pause)} ms`);
     clearTimeout(slot.pause);
     slot.pause = setTimeout(() => {
+      if (pause === 0) report("another takes its place");
       if (slot.next === null) slot.current = this.#spawn(slot);
-    }, pause);
+    }, Math.max(pause, SIGNAL_MS));
   }
 
   // Stopping

@@ -106,6 +106,8 @@ export async function startApp(
   const mode = address.startsWith("/") ? ["--mode", "0666"] : [];
   const app = new Program(name!, {
     args: [...args, "--bind", address, ...mode],
+    // It may be several processes, on a busy machine.
+    deadlineMs: 100_000,
   });
   try {
     await app.until(LISTENING);

@@ -1,7 +1,7 @@
 // Program: a process that a test started, with what it says, line by line. It
 // is ended by its process id, and never outlives its scope.
 
-import { within } from "./peer.ts";
+import { DEADLINE_MS, within } from "./peer.ts";
 
 /** How to start a program. */
 export interface ProgramOptions {
@@ -9,12 +9,15 @@ export interface ProgramOptions {
   args?: readonly string[];
   /** Its environment, besides that of the tests. */
   env?: Record<string, string>;
+  /** How long it may take to say or do what is waited for. */
+  deadlineMs?: number;
 }
 
 /** A running program. */
 export class Program implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #name: string;
+  readonly #deadlineMs: number;
   readonly #reading: Promise<unknown>;
   readonly #watchers = new Set<() => void>();
   #isSilent = false;
@@ -26,7 +29,9 @@ export class Program implements AsyncDisposable {
   readonly errors: string[] = [];
 
   /** Starts it. */
-  constructor(command: string, { args = [], env = {} }: ProgramOptions = {}) {
+  constructor(command: string, options: ProgramOptions = {}) {
+    const { args = [], env = {}, deadlineMs = DEADLINE_MS } = options;
+    this.#deadlineMs = deadlineMs;
     this.#name = command.replace(/.*\//, "");
     this.#child = new Deno.Command(command, {
       args: [...args],
@@ -56,7 +61,11 @@ export class Program implements AsyncDisposable {
 
   /** How it ended. */
   get status(): Promise<Deno.CommandStatus> {
-    return within(this.#child.status, `${this.#name} to end`);
+    return within(
+      this.#child.status,
+      `${this.#name} to end`,
+      this.#deadlineMs,
+    );
   }
 
   async #read(
@@ -92,6 +101,7 @@ export class Program implements AsyncDisposable {
       return await within(
         this.hopedLine(pattern, count),
         `${this.#name} to say ${pattern}`,
+        this.#deadlineMs,
       );
     } catch (error) {
       throw new Error(`${(error as Error).message}\n${this.said}`, {
@@ -137,7 +147,11 @@ export class Program implements AsyncDisposable {
   /** Waits until it has ended by itself, and said all. */
   async end(): Promise<Deno.CommandStatus> {
     const status = await this.status;
-    await within(this.#reading, `what ${this.#name} started to end`);
+    await within(
+      this.#reading,
+      `what ${this.#name} started to end`,
+      this.#deadlineMs,
+    );
     return status;
   }
 
@@ -153,7 +167,11 @@ export class Program implements AsyncDisposable {
     }
     try {
       const status = await this.status;
-      await within(this.#reading, `what ${this.#name} started to end`);
+      await within(
+        this.#reading,
+        `what ${this.#name} started to end`,
+        this.#deadlineMs,
+      );
       return status;
     } catch (error) {
       try {

@@ -46,9 +46,27 @@ for (
 }
 
 Deno.test("a worker that ends soon again and again is replaced after longer and longer pauses", async () => {
+  // On a machine so busy that ten seconds pass, it did not end soon.
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const pauses = await crashes(5);
+    if (pauses === null) continue;
+    assertEquals(pauses[0], 0);
+    for (const [i, pause] of pauses.slice(1).entries()) {
+      const expected = 100 * 2 ** i;
+      const isSo = pause >= expected * 0.79 && pause <= expected * 1.21;
+      assert(isSo, `${pauses}`);
+    }
+    return;
+  }
+  throw new Error("No worker ended soon");
+});
+
+/** The pauses after so many crashes, null where one took too long. */
+async function crashes(count: number): Promise<number[] | null> {
+  let startedAt = performance.now();
   await using group = await Group.start({ workers: 1 });
   const pauses: number[] = [];
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < count; i++) {
     using peer = await group.connect();
     // Accepted, or in the queue until there is a worker again.
     const pid = await askOn(peer);
@@ -57,14 +75,12 @@ Deno.test("a worker that ends soon again and again is replaced after longer and 
     const [, pause] = await group.program.until(
       new RegExp(`process ${pid}\\).*: another (?:takes|starts in (\\d+))`),
     );
+    if (performance.now() - startedAt > 9_500) return null;
+    startedAt = performance.now();
     pauses.push(Number(pause ?? 0));
   }
-  assertEquals(pauses[0], 0);
-  for (const [i, pause] of pauses.slice(1).entries()) {
-    const expected = 100 * 2 ** i;
-    assert(pause >= expected * 0.79 && pause <= expected * 1.21, `${pauses}`);
-  }
-});
+  return pauses;
+}
 
 for (const how of ["loops for ever", "was stopped by SIGSTOP"]) {
   Deno.test(`a worker that ${how} is killed and replaced, and the others go on`, () =>

@@ -2,6 +2,7 @@
 // process id, and waits.
 
 import { within } from "../support/peer.ts";
+import { PATIENCE_MS } from "./group.ts";
 
 /** A worker that waits to start. */
 export interface Waiting {
@@ -21,7 +22,11 @@ export class Gate implements Disposable {
 
   /** The next worker that starts. */
   async next(): Promise<Waiting> {
-    const connection = await within(this.#listener.accept(), "a worker");
+    const connection = await within(
+      this.#listener.accept(),
+      "a worker",
+      PATIENCE_MS,
+    );
     this.#connections.push(connection);
     const bytes = new Uint8Array(16);
     const length = await within(connection.read(bytes), "its process id");

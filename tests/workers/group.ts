@@ -1,13 +1,16 @@
 // Group: a program with workers, as a test starts it and asks it.
 
 import type { ServerStats } from "../../src/server/stats.ts";
-import { DEADLINE_MS, Peer } from "../support/peer.ts";
+import { Peer } from "../support/peer.ts";
 import type { Target } from "../support/peer.ts";
 import { Program } from "../support/program.ts";
 import { request } from "../support/wire.ts";
 
 /** The program beside this file. */
 export const PROGRAM: string = new URL("program.ts", import.meta.url).pathname;
+
+/** A reload starts several processes, one after another, on a busy machine. */
+export const PATIENCE_MS = 100_000;
 
 /** How a group is started. */
 export interface GroupOptions {
@@ -66,6 +69,7 @@ export class Group implements AsyncDisposable {
     return new Program(Deno.execPath(), {
       args: ["run", "--no-check", "--no-prompt", ...flags, main, ...args],
       env,
+      deadlineMs: PATIENCE_MS,
     });
   }
 
@@ -144,7 +148,7 @@ export class Group implements AsyncDisposable {
     fits: (status: GroupStatus) => boolean,
     what: string,
   ): Promise<GroupStatus> {
-    const deadline = performance.now() + DEADLINE_MS;
+    const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       const status = await this.status();
       if (fits(status)) return status;
@@ -173,7 +177,7 @@ export async function askOn(peer: Peer, path = "/", id = 1): Promise<string> {
 
 /** Waits until a process is no more. */
 export async function gone(pid: number): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
+  const deadline = performance.now() + PATIENCE_MS;
   while (isRunning(pid)) {
     if (performance.now() > deadline) throw new Error(`${pid} still runs`);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -39,10 +39,13 @@ export interface RecordHandler {
   ): void;
 }
 
+const NONE = new Uint8Array(0);
+
 /** Finds the records in the bytes of one connection. */
 export class RecordParser {
   readonly #handler: RecordHandler;
-  readonly #header = new Uint8Array(HEADER_LENGTH);
+  /** The header that a push has ended in; most connections never need one. */
+  #header: Uint8Array = NONE;
   #headerLength = 0;
   #type = 0;
   #id = 0;
@@ -113,6 +116,7 @@ export class RecordParser {
       // The first byte is judged now: a peer that speaks HTTP and then waits
       // would otherwise never be told.
       if (buffer[at] !== VERSION) this.#fail(buffer[at]!, at - start);
+      if (this.#header === NONE) this.#header = new Uint8Array(HEADER_LENGTH);
       for (; at < end; at++) this.#header[this.#headerLength++] = buffer[at]!;
     }
     this.#offset += end - start;

@@ -127,7 +127,7 @@ export const LOAD_CASES: readonly LoadCase[] = [
     load: { connections: 64, body: HELLO },
     isTcp: true,
     base: denoServe("fetch"),
-    contenders: [own("fetch", { goal: 0.85, aim: 1 })],
+    contenders: [own("fetch", { goal: 0.85, aim: 1 }), LIMIT],
   },
   {
     name: "hono",
@@ -135,7 +135,7 @@ export const LOAD_CASES: readonly LoadCase[] = [
     load: { connections: 64, body: HELLO },
     isTcp: true,
     base: denoServe("hono"),
-    contenders: [own("hono", { goal: 0.85 })],
+    contenders: [own("hono", { goal: 0.85 }), LIMIT],
   },
 ];
 

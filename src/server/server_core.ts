@@ -184,11 +184,13 @@ export class ServerCore implements ConnectionOwner {
 
   /**
    * Lets in whoever waits in the system's queue: the end of the listening
-   * socket would reset their connections. Requests that have come, and were
-   * not read yet, are read meanwhile.
+   * socket would reset their connections. So `maxConnections` is no bound here,
+   * but the length of the queue is. Requests that have come, and were not read
+   * yet, are read meanwhile.
    */
   async #drain(): Promise<void> {
     this.#isDraining = true;
+    this.#room?.resolve();
     this.#parts.listener.refuse?.();
     const end = performance.now() + DRAIN_MS;
     let seen: number;
@@ -247,7 +249,10 @@ export class ServerCore implements ConnectionOwner {
     }
     this.#isAccepting = true;
     while (this.#isListening) {
-      if (this.#connections.size >= this.limits.maxConnections) {
+      if (
+        this.#connections.size >= this.limits.maxConnections &&
+        !this.#isDraining
+      ) {
         this.#room = Promise.withResolvers();
         await this.#room.promise;
         continue;

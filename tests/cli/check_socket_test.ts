@@ -155,10 +155,13 @@ async function checkAsOther(path: string): Promise<string[]> {
   return new TextDecoder().decode(stdout).trimEnd().split("\n");
 }
 
+/** The superuser may do anything, and another may not be able to read this. */
+const IS_ALONE = IS_ROOT && !asNobody(["--version"])?.success;
+
 Deno.test({
-  name: "smisk check says that the user who runs it may not look or connect",
-  // The superuser may do anything, and another may not be able to read this.
-  ignore: IS_ROOT && !asNobody(["--version"])?.success,
+  name: "smisk check says that the user who runs it may not look or connect" +
+    (IS_ALONE ? " (not run: nobody may not read the sources or Deno)" : ""),
+  ignore: IS_ALONE,
   async fn() {
     await inFolder(async (folder) => {
       await Deno.chmod(folder, 0o755);

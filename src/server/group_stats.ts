@@ -8,8 +8,6 @@ export interface WorkerFigures {
   stats: ServerStats;
   /** Resident memory of the process, in bytes. */
   rssBytes: number;
-  /** JavaScript objects, in bytes. */
-  heapUsedBytes: number;
 }
 
 /** One worker, as its supervisor sees it. */
@@ -25,8 +23,6 @@ export interface WorkerStats extends WorkerFigures {
   state: "starting" | "ready" | "leaving";
   /** Milliseconds since it was started. */
   ageMs: number;
-  /** Milliseconds since it last showed that it lives. */
-  silentMs: number;
 }
 
 /** All workers of a program. */

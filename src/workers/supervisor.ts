@@ -196,8 +196,10 @@ export class Supervisor implements WorkerHandler {
       this.#recycled++;
       // The next has to wait until this one is gone. A reload has not.
       await worker.ended;
-    } else {Deno.unrefTimer(setTimeout(() =>
-        this.#tired.delete(worker), RETRY_MS));}
+    } else {
+      const timer = setTimeout(() => this.#tired.delete(worker), RETRY_MS);
+      Deno.unrefTimer(timer);
+    }
   }
 
   /**

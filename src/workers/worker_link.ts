@@ -125,8 +125,8 @@ export class WorkerLink {
   #live(): void {
     const servers = this.#work?.servers ?? [];
     const stats = addStats(servers.map((server) => server.stats()));
-    const { rss: rssBytes, heapUsed: heapUsedBytes } = Deno.memoryUsage();
-    this.#send({ type: "beat", figures: { stats, rssBytes, heapUsedBytes } });
+    const { rss: rssBytes } = Deno.memoryUsage();
+    this.#send({ type: "beat", figures: { stats, rssBytes } });
     if (stats.served >= this.#most) this.#send({ type: "tired" });
   }
 

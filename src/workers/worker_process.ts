@@ -51,7 +51,6 @@ export class WorkerProcess {
   #state: WorkerStats["state"] = "starting";
   #stats: ServerStats = addStats([]);
   #rssBytes = 0;
-  #heapUsedBytes = 0;
   #silenceMs = LOAD_TIMEOUT_MS;
   /** When it is too late to be ready. */
   #readyBy = this.#startedAt + LOAD_TIMEOUT_MS;
@@ -147,7 +146,6 @@ export class WorkerProcess {
       case "beat":
         this.#stats = message.figures.stats;
         this.#rssBytes = message.figures.rssBytes;
-        this.#heapUsedBytes = message.figures.heapUsedBytes;
         break;
       case "closed":
         this.#closed.resolve();
@@ -267,10 +265,8 @@ export class WorkerProcess {
       pid: this.pid,
       state: this.#state,
       ageMs: this.ageMs,
-      silentMs: performance.now() - this.#seenAt,
       stats: this.#stats,
       rssBytes: this.#rssBytes,
-      heapUsedBytes: this.#heapUsedBytes,
     };
   }
 }

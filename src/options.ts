@@ -9,7 +9,7 @@ import type { SessionStore, SessionStoreOptions } from "./sessions/store.ts";
 /** The limits and time-outs of an application, one set for all its requests. */
 export interface LimitOptions {
   /**
-   * Connections open at once. Beyond it they wait in the system's queue.
+   * Connections open at once; more wait in the system's queue, or for a stop.
    *
    * @default {Infinity}
    */

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { IS_ROOT } from "../live/web_server.ts";
-import { inFolder } from "../observe/folder.ts";
+import { inFolder } from "../support/folder.ts";
 import { Running } from "../support/running.ts";
 import { check, lineOf } from "./checking.ts";
 

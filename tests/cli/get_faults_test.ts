@@ -2,7 +2,7 @@
 // the status tells it apart from an answer.
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { inFolder } from "../observe/folder.ts";
+import { inFolder } from "../support/folder.ts";
 import { readRequest, Scripted } from "../support/scripted.ts";
 import type { Script } from "../support/scripted.ts";
 import { Running } from "../support/running.ts";

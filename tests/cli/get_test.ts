@@ -7,7 +7,7 @@ import { answering } from "../support/answering.ts";
 import { readRequest, Scripted } from "../support/scripted.ts";
 import { concatLarge, end, record, STDERR, STDOUT } from "../support/wire.ts";
 import { within } from "../support/peer.ts";
-import { inFolder } from "../observe/folder.ts";
+import { inFolder } from "../support/folder.ts";
 import { ran } from "./smisk.ts";
 
 /** Runs `smisk get` against a service. */
@@ -152,22 +152,15 @@ Deno.test("smisk get --include prints the header as it came", async () => {
 });
 
 Deno.test("smisk get --verbose tells what is sent and how it ends, harmlessly", async () => {
-  await using server = new Scripted(async (peer) => {
-    while (await peer.read()) {
-      if (
-        !peer.records.some(({ type, content }) =>
-          type === 5 && content.length === 0
-        )
-      ) continue;
-      await readRequest(peer);
-      await peer.send(concatLarge([
-        record(STDOUT, 1, "X-A: b\u001b[2J\r\n\r\nhello"),
-        record(STDERR, 1, "one\x1b[31m\ntwo"),
-        record(STDOUT, 1),
-        end(1, 3),
-      ]));
-    }
-  });
+  await using server = answering(
+    [],
+    concatLarge([
+      record(STDOUT, 1, "X-A: b\u001b[2J\r\n\r\nhello"),
+      record(STDERR, 1, "one\x1b[31m\ntwo"),
+      record(STDOUT, 1),
+      end(1, 3),
+    ]),
+  );
   const { code, errors, output } = await ran([
     "get",
     `127.0.0.1:${server.address.port}`,
@@ -182,23 +175,16 @@ Deno.test("smisk get --verbose tells what is sent and how it ends, harmlessly", 
 });
 
 Deno.test("smisk get tells an application status, and exits with 4", async () => {
-  await using server = new Scripted(async (peer) => {
-    while (await peer.read()) {
-      if (
-        !peer.records.some(({ type, content }) =>
-          type === 5 && content.length === 0
-        )
-      ) continue;
-      await readRequest(peer);
-      await peer.send(concatLarge([
-        record(STDERR, 1, "one\x1b[31m\nt"),
-        record(STDOUT, 1, "Content-Type: text/plain\r\n\r\nhello"),
-        record(STDERR, 1, "wo"),
-        record(STDOUT, 1),
-        end(1, 3),
-      ]));
-    }
-  });
+  await using server = answering(
+    [],
+    concatLarge([
+      record(STDERR, 1, "one\x1b[31m\nt"),
+      record(STDOUT, 1, "Content-Type: text/plain\r\n\r\nhello"),
+      record(STDERR, 1, "wo"),
+      record(STDOUT, 1),
+      end(1, 3),
+    ]),
+  );
   const { code, errors, output } = await ran([
     "get",
     `127.0.0.1:${server.address.port}`,

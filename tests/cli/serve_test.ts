@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { FastCGIClient } from "../../src/client/client.ts";
 import { listening } from "../command/programs.ts";
-import { inFolder } from "../observe/folder.ts";
+import { inFolder } from "../support/folder.ts";
 import { within } from "../support/peer.ts";
 import { ran, smisk } from "./smisk.ts";
 

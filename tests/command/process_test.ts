@@ -2,17 +2,7 @@
 
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { deno, ended, HELLO, program } from "./programs.ts";
-
-async function inFolder(
-  action: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.realPath(await Deno.makeTempDir());
-  try {
-    await action(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inFolder } from "../support/folder.ts";
 
 function exists(path: string): Promise<boolean> {
   return Deno.lstat(path).then(() => true, () => false);

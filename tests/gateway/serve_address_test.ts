@@ -5,6 +5,7 @@ import { freePorts } from "../live/site.ts";
 import { Peer, within } from "../support/peer.ts";
 import { isInstalled, Program } from "../support/program.ts";
 import { request } from "../support/wire.ts";
+import { inFolder } from "../support/folder.ts";
 
 /** Programs that serve without being told where. */
 const PROGRAMS: [what: string, start: string][] = [
@@ -24,17 +25,6 @@ const PROGRAMS: [what: string, start: string][] = [
     }())`,
   ],
 ];
-
-async function inFolder(
-  run: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await run(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** Writes a program, and gives the arguments that run it. */
 async function written(folder: string, start: string): Promise<string[]> {

@@ -5,6 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { it } from "@std/testing/bdd";
 import { DEADLINE_MS, Peer, within } from "../support/peer.ts";
 import type { Target } from "../support/peer.ts";
+import { gone } from "../support/processes.ts";
 import { Program } from "../support/program.ts";
 import { request } from "../support/wire.ts";
 import { Control, saying } from "./control.ts";
@@ -106,31 +107,13 @@ suiteWith(["spawn-fcgi"], "Application started by spawn-fcgi", () => {
         const pid = Number(await ask({ path }, "/pid"));
         assert(pids.delete(pid), `${pid} is none of ${[...pids]}`);
         Deno.kill(pid, "SIGTERM");
-        await ended(pid);
+        await gone(pid, DEADLINE_MS);
       }
     } finally {
       for (const pid of pids) Deno.kill(pid, "SIGKILL");
     }
   });
 });
-
-/** Waits until a process that is no child of this one has ended. */
-async function ended(pid: number): Promise<void> {
-  for (const end = Date.now() + DEADLINE_MS; isRunning(pid);) {
-    assert(Date.now() < end, `process ${pid} still runs`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    // A zombie is of no more interest, whoever its parent is.
-    return !/\) [ZX] /.test(stat);
-  } catch {
-    return false;
-  }
-}
 
 /** How a program is given the socket by systemd's tool. */
 const ACTIVATED: [how: string, command: readonly string[]][] = [

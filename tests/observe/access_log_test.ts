@@ -9,7 +9,7 @@ import { within } from "../support/peer.ts";
 import { gate, Running } from "../support/running.ts";
 import type { RunningOptions, Service } from "../support/running.ts";
 import { request } from "../support/wire.ts";
-import { inFolder } from "./folder.ts";
+import { inFolder } from "../support/folder.ts";
 
 const hello: Service = (_, response) => {
   response.write("hello");

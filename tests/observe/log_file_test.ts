@@ -12,7 +12,7 @@ import {
 import { within } from "../support/peer.ts";
 import type { Program } from "../support/program.ts";
 import { Running } from "../support/running.ts";
-import { inFolder } from "./folder.ts";
+import { inFolder } from "../support/folder.ts";
 
 const FORMAT = "--access-format=%m %r %s";
 

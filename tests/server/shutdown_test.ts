@@ -57,6 +57,31 @@ for (const unix of [false, true]) {
     await within(stopping, "the server to stop");
     assertEquals(host.logged, []);
   });
+
+  Deno.test(`shutdown() answers whom maxConnections kept waiting over ${socket}`, async () => {
+    const started = gate();
+    const { promise, resolve } = gate();
+    await using host = new Running(async (request, response) => {
+      if (request.url.pathname === "/slow") {
+        started.resolve();
+        await promise;
+      }
+      response.write("ok");
+    }, { maxConnections: 1, unix });
+    using busy = await host.connect();
+    await busy.send(request({ params: { REQUEST_URI: "/slow" } }));
+    await started.promise;
+    using second = await host.connect();
+    using third = await host.connect();
+    for (const peer of [second, third]) await peer.send(request());
+    const stopping = host.server.shutdown();
+    for (const peer of [second, third]) {
+      assertEquals((await peer.answer()).text, "ok");
+    }
+    resolve();
+    assertEquals((await busy.answer()).text, "ok");
+    await within(stopping, "the server to stop");
+  });
 }
 
 Deno.test("shutdown() answers everybody who connects to a Unix socket while it is there", async () => {
@@ -82,34 +107,6 @@ Deno.test("shutdown() answers everybody who connects to a Unix socket while it i
   await within(Promise.all(clients), "the clients to be refused");
   await within(stopping, "the server to stop");
 });
-
-for (const unix of [false, true]) {
-  const socket = unix ? "a Unix socket" : "TCP";
-  Deno.test(`shutdown() answers whom maxConnections kept waiting over ${socket}`, async () => {
-    const started = Promise.withResolvers<void>();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    await using host = new Running(async (request, response) => {
-      if (request.url.pathname === "/slow") {
-        started.resolve();
-        await promise;
-      }
-      response.write("ok");
-    }, { maxConnections: 1, unix });
-    using busy = await host.connect();
-    await busy.send(request({ params: { REQUEST_URI: "/slow" } }));
-    await started.promise;
-    using second = await host.connect();
-    using third = await host.connect();
-    for (const peer of [second, third]) await peer.send(request());
-    const stopping = host.server.shutdown();
-    for (const peer of [second, third]) {
-      assertEquals((await peer.answer()).text, "ok");
-    }
-    resolve();
-    assertEquals((await busy.answer()).text, "ok");
-    await within(stopping, "the server to stop");
-  });
-}
 
 Deno.test("shutdown() leaves the socket of a server that was started meanwhile alone", async () => {
   await using host = new Running(ok, { unix: true });

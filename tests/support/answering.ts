@@ -20,7 +20,10 @@ export async function text(
 }
 
 /** A server that answers whatever comes, and notes FCGI_KEEP_CONN. */
-export function answering(kept: boolean[] = []): Scripted {
+export function answering(
+  kept: boolean[] = [],
+  answer: Uint8Array = whole,
+): Scripted {
   return new Scripted(async (peer) => {
     while (await peer.read()) {
       if (
@@ -29,7 +32,7 @@ export function answering(kept: boolean[] = []): Scripted {
         )
       ) continue;
       kept.push((await readRequest(peer)).keep);
-      await peer.send(whole);
+      await peer.send(answer);
     }
   });
 }

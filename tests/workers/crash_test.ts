@@ -5,7 +5,8 @@ import { DEADLINE_MS, Peer, within } from "../support/peer.ts";
 import type { Target } from "../support/peer.ts";
 import { STDOUT } from "../support/wire.ts";
 import { Gate } from "./gate.ts";
-import { askOn, gone, Group, send } from "./group.ts";
+import { gone } from "../support/processes.ts";
+import { askOn, Group, PATIENCE_MS, send } from "./group.ts";
 import type { Known } from "./group.ts";
 
 for (
@@ -32,7 +33,7 @@ for (
       new RegExp(`Worker [12] \\(process ${lost}\\) ended ${how}: .*`),
     );
     assertMatch(line, /: another takes its place$/);
-    await gone(lost);
+    await gone(lost, PATIENCE_MS);
 
     const now = await group.pids();
     assert(!now.includes(lost), "the lost worker answers");
@@ -127,7 +128,7 @@ Deno.test("a worker that is told to stop by a signal finishes its requests, and 
   assertEquals(await askOn(peer, "/go-on", 2), String(pid));
   assertEquals((await peer.answer()).text, "waiting over");
   assertEquals(await peer.toEnd(), []);
-  await gone(pid);
+  await gone(pid, PATIENCE_MS);
   const { crashes, workers } = await group.until(
     ({ workers }) => workers.length === 1,
     "the old one to be gone",

@@ -175,25 +175,6 @@ export async function askOn(peer: Peer, path = "/", id = 1): Promise<string> {
   return (await peer.answer(id)).text;
 }
 
-/** Waits until a process is no more. */
-export async function gone(pid: number): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (isRunning(pid)) {
-    if (performance.now() > deadline) throw new Error(`${pid} still runs`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    // One that has ended and that nobody asked about yet is there, as "Z".
-    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    return !/\) [ZX] /.test(stat);
-  } catch {
-    return false;
-  }
-}
-
 function targetOf(where: string): Target {
   if (where.includes("/")) return { path: where };
   const [, hostname, port] = /^\[?(.*?)\]?:(\d+)$/.exec(where)!;

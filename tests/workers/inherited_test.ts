@@ -10,7 +10,8 @@ import { suiteWith } from "../live/suite.ts";
 import { denoCache } from "../live/web_server.ts";
 import { Peer } from "../support/peer.ts";
 import { Program } from "../support/program.ts";
-import { askOn, gone, Group, PROGRAM } from "./group.ts";
+import { gone } from "../support/processes.ts";
+import { askOn, Group, PATIENCE_MS, PROGRAM } from "./group.ts";
 
 const RUN = [Deno.execPath(), ..."run -A --no-check --no-prompt".split(" ")];
 
@@ -35,7 +36,7 @@ suiteWith([lighttpd], "Workers of a program that lighttpd starts", () => {
     try {
       pid = Number(await (await get(site, "/pid")).text());
       Deno.kill(pid, "SIGKILL");
-      await gone(pid);
+      await gone(pid, PATIENCE_MS);
       // The other, or the next: lighttpd has nothing to do with it.
       const next = await get(site, "/pid");
       const other = Number(await next.text());
@@ -45,7 +46,7 @@ suiteWith([lighttpd], "Workers of a program that lighttpd starts", () => {
     } finally {
       await site[Symbol.asyncDispose]();
     }
-    await gone(pid);
+    await gone(pid, PATIENCE_MS);
   });
 });
 

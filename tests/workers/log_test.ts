@@ -5,6 +5,7 @@ import { within } from "../support/peer.ts";
 import { Program } from "../support/program.ts";
 import { request } from "../support/wire.ts";
 import { Group, PROGRAM } from "./group.ts";
+import { inFolder } from "../support/folder.ts";
 
 const FORMAT = "%p [%q] end";
 const LINE = /^\d+ \[a*\] end$/;
@@ -31,17 +32,6 @@ function check(text: string, pids: readonly number[]): void {
   for (const pid of pids) {
     const own = lines.filter((line) => line === `${pid} [${QUERY}] end`);
     assertEquals(own.length, COUNT);
-  }
-}
-
-async function inFolder(
-  test: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
   }
 }
 

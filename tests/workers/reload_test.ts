@@ -4,7 +4,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { STDOUT } from "../support/wire.ts";
 import { Gate } from "./gate.ts";
-import { askOn, gone, Group, PROGRAM, send } from "./group.ts";
+import { gone } from "../support/processes.ts";
+import { askOn, Group, PATIENCE_MS, PROGRAM, send } from "./group.ts";
 
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
@@ -110,7 +111,7 @@ Deno.test("SIGHUP gives up a worker that is not ready within startTimeoutMs", as
   await group.program.until(
     /^smisk: Reloaded 0 of 2 workers: the others go on as they are$/,
   );
-  await gone(Number(lost));
+  await gone(Number(lost), PATIENCE_MS);
   assertEquals((await group.pids()).sort(), before.sort());
 });
 

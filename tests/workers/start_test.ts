@@ -4,20 +4,10 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { isInstalled, Program } from "../support/program.ts";
 import { Group, PROGRAM } from "./group.ts";
+import { inFolder } from "../support/folder.ts";
 
 const DENO = Deno.execPath();
 const HELLO = new URL("../../examples/hello.ts", import.meta.url).pathname;
-
-async function inFolder(
-  test: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("--workers serves every address from as many processes, which are told once they are ready", () =>
   inFolder(async (folder) => {

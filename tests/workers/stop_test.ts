@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { refused, within } from "../support/peer.ts";
 import { STDOUT } from "../support/wire.ts";
-import { askOn, gone, Group, send } from "./group.ts";
+import { gone } from "../support/processes.ts";
+import { askOn, Group, PATIENCE_MS, send } from "./group.ts";
 import type { Known } from "./group.ts";
 
 /** Lets both workers have a request in flight. */
@@ -72,7 +73,7 @@ Deno.test("a second signal ends all workers at once", async () => {
     peer.close();
   }
   assertEquals((await group.program.end()).code, 0);
-  for (const { pid } of both) await gone(pid);
+  for (const { pid } of both) await gone(pid, PATIENCE_MS);
 });
 
 Deno.test("shutdownTimeoutMs bounds the stop of a worker", async () => {
@@ -126,6 +127,6 @@ Deno.test("workers stop gracefully when the process that keeps them is gone", as
     assertEquals(await peer.toEnd(), []);
     peer.close();
   }
-  for (const { pid } of both) await gone(pid);
+  for (const { pid } of both) await gone(pid, PATIENCE_MS);
   await refused(group.targets[0]!);
 });

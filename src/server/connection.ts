@@ -68,8 +68,8 @@ export class Connection implements DispatcherHost, WriterHandler {
   #closesWhenIdle = false;
   /** Whether framing was lost: what comes is dropped. */
   #isBroken = false;
-  /** Whether nothing has come yet; or, in a retirement, since it looked. */
-  isFresh = true;
+  /** How many reads have brought something. */
+  reads = 0;
   stopsAtResponse: boolean | null = null;
   #drained = 0;
   /** Settles when reading may go on, or the last request has ended. */
@@ -132,20 +132,19 @@ export class Connection implements DispatcherHost, WriterHandler {
       this.#lose(error);
     }
     this.shut();
+    this.#returnInput();
   }
 
   async #read(): Promise<void> {
     const transport = this.#transport;
     for (;;) {
       while (this.#isHeldUp) await this.#waitForWake();
+      if (this.closingAt > 0) this.#returnInput();
       const buffer = this.#largeInput ?? this.#ownInput;
       const length = await transport.read(buffer);
       // Shut meanwhile: what ended it is over, and the clock may be stopped.
       if (this.#isClosed) return;
-      if (length === null) {
-        await this.#atEnd();
-        return;
-      }
+      if (!length) return await this.#atEnd();
       this.#owner.counters.bytesIn += length;
       if (this.closingAt > 0 || this.#isBroken) {
         this.#drained += length;
@@ -160,7 +159,7 @@ export class Connection implements DispatcherHost, WriterHandler {
 
   /** The hot path: one read's bytes, and the answers that are ready. */
   #parse(buffer: Uint8Array, length: number): void {
-    this.isFresh = false;
+    this.reads++;
     this.#isParsing = true;
     try {
       this.#parser.push(buffer, 0, length);
@@ -225,6 +224,8 @@ export class Connection implements DispatcherHost, WriterHandler {
     }
   }
 
+  // Never while a read is pending, not even a cancelled one: it may still bring
+  // bytes, into what is lent to another by then.
   #returnInput(): void {
     if (this.#largeInput === null) return;
     this.#owner.largeInputs.give(this.#largeInput);
@@ -322,7 +323,6 @@ export class Connection implements DispatcherHost, WriterHandler {
     if (this.closingAt > 0 || this.#isClosed) return;
     this.#owner.clock.arm();
     this.closingAt = this.now;
-    this.#returnInput();
     if (this.endedAt > 0) {
       this.shut();
       return;
@@ -391,7 +391,6 @@ export class Connection implements DispatcherHost, WriterHandler {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#lose(undefined, reason);
-    this.#returnInput();
     this.writer.close();
     this.#transport.close();
     this.wakeUp();

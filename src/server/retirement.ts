@@ -27,16 +27,15 @@ export async function closeQuiet(
   isOver: () => boolean,
 ): Promise<void> {
   const end = performance.now() + RETIRE_MS;
-  // One on which nothing has ever come is about to bring something.
-  const known = new WeakSet<Connection>();
+  const seen = new WeakMap<Connection, number>();
   while (!isOver() && performance.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
     await socketsSeen();
     for (const connection of [...connections]) {
-      if (!connection.isFresh) {
-        connection.isFresh = true;
-        known.add(connection);
-      } else if (known.has(connection)) shutIfIdle(connection);
+      const { reads } = connection;
+      // One on which nothing has ever come is about to bring something.
+      if (reads > 0 && seen.get(connection) === reads) shutIfIdle(connection);
+      seen.set(connection, reads);
     }
   }
 }

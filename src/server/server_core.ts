@@ -172,7 +172,7 @@ export class ServerCore implements ConnectionOwner {
   async #stop(): Promise<void> {
     if (this.#isAccepting && this.#isListening) await this.#drain();
     this.#closeListener();
-    this.#stopConnections(({ isFresh }) => !isFresh);
+    this.#stopConnections(({ reads }) => reads > 0);
     if (this.#connections.size > 0) {
       this.#freshTimer = setTimeout(
         () => this.#stopConnections(() => true),

@@ -3,6 +3,7 @@
 // permission: one that is missing is named in the error.
 
 import { StartError } from "../errors.ts";
+import { accepting } from "./direct_socket.ts";
 import { listenInherited } from "./inherited.ts";
 import type {
   ListenOptions,
@@ -90,7 +91,7 @@ function listenTcp(options: TcpListenOptions): TransportListener {
   const where = formatAddress({ hostname, port });
   requirePermissions(permissionsToListen(options));
   try {
-    return Deno.listen({ hostname, port }) as unknown as TransportListener;
+    return accepting(Deno.listen({ hostname, port }));
   } catch (error) {
     throw startError(error, where);
   }
@@ -129,7 +130,7 @@ function listenUnix(options: UnixListenOptions): TransportListener {
       { cause: error },
     );
   }
-  return refusing(listener as unknown as TransportListener, path);
+  return refusing(accepting(listener), path);
 }
 
 /**

@@ -6,7 +6,7 @@
 export interface Transport {
   /** The other end; none on an inherited Unix socket. */
   readonly remoteAddr?: Deno.Addr;
-  /** Reads at least one byte; null at the end. */
+  /** Reads at least one byte; null, or 0, at the end. */
   read(buffer: Uint8Array): Promise<number | null>;
   /** Writes some of the bytes, which must not change until it has. */
   write(bytes: Uint8Array): Promise<number>;

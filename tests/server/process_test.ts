@@ -137,6 +137,22 @@ Deno.test("a server keeps the process, after unref() it does not", async () => {
   assertEquals((await peer.ask(request())).text, "ok");
 });
 
+Deno.test("unref() lets a process end whose connections wait for requests", async () => {
+  const asked = (path: string) => request({ params: { REQUEST_URI: path } });
+  await using kept = new Program();
+  await using free = new Program();
+  using held = await free.connect();
+  assertEquals((await held.ask(request())).text, "ok");
+  using asking = await free.connect();
+  assertEquals((await asking.ask(asked("/unref"))).text, "ok");
+  const { success } = await within(free.status, "the program to end");
+  assertEquals(success, true);
+  using peer = await kept.connect();
+  for (const path of ["/unref_ref", "/"]) {
+    assertEquals((await peer.ask(asked(path))).text, "ok");
+  }
+});
+
 Deno.test("promises that nobody awaits do not end the process when the client goes away", async () => {
   await using program = new Program();
   for (let i = 0; i < 5; i++) {

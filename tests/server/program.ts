@@ -18,6 +18,13 @@ class Program extends Application {
         response.writeLines(["x".repeat(10_000_000)]);
         response.flush();
         return new Promise(() => {});
+      case "/unref":
+        server.unref();
+        break;
+      case "/unref_ref":
+        server.unref();
+        server.ref();
+        break;
       case "/wait":
         return new Promise(() => {});
     }

@@ -62,8 +62,10 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
   #sole: R | null = null;
   #others: Map<number, R> | null = null;
   #count = 0;
-  // Parameters that lie whole in the buffer under way are not copied.
-  #viewed: R | null = null;
+  // Parameters that lie whole in the buffer under way are not copied. Whose they
+  // are is noted by its id, 0 for nobody: to store a young object in an old one
+  // is work for the collector.
+  #viewedId: number = NULL_REQUEST_ID;
   #view: Uint8Array = EMPTY;
   #viewStart = 0;
   #viewEnd = 0;
@@ -102,15 +104,16 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
     if (this.#sole === request) this.#sole = null;
     else if (this.#others?.get(request.id) !== request) return;
     else this.#others.delete(request.id);
-    if (this.#viewed === request) this.#viewed = null;
+    if (this.#viewedId === request.id) this.#viewedId = NULL_REQUEST_ID;
     this.#count--;
   }
 
   /** Keeps what is still needed of the buffer: it is about to be reused. */
   settle(): void {
-    const request = this.#viewed;
-    if (request === null) return;
-    this.#viewed = null;
+    const id = this.#viewedId;
+    if (id === NULL_REQUEST_ID) return;
+    this.#viewedId = NULL_REQUEST_ID;
+    const request = this.#find(id)!;
     request.gathered = this.#view.slice(this.#viewStart, this.#viewEnd);
     this.#view = EMPTY;
   }
@@ -267,18 +270,18 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
     if (request.paramsLength + remaining > this.#limits.maxParamsBytes) {
       request.refusal ??= "params_too_large";
       request.gathered = null;
-      if (this.#viewed === request) this.#viewed = null;
+      if (this.#viewedId === request.id) this.#viewedId = NULL_REQUEST_ID;
       return;
     }
     if (isFirst && remaining === 0) {
       this.settle();
-      this.#viewed = request;
+      this.#viewedId = request.id;
       this.#view = buffer;
       this.#viewStart = start;
       this.#viewEnd = end;
       return;
     }
-    if (this.#viewed === request) this.settle();
+    if (this.#viewedId === request.id) this.settle();
     const length = request.paramsLength;
     const before = length - (end - start);
     let gathered = request.gathered;
@@ -297,8 +300,8 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
     let buffer = EMPTY as Uint8Array;
     let start = 0;
     let end = 0;
-    if (this.#viewed === request) {
-      this.#viewed = null;
+    if (this.#viewedId === request.id) {
+      this.#viewedId = NULL_REQUEST_ID;
       buffer = this.#view;
       start = this.#viewStart;
       end = this.#viewEnd;

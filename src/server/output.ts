@@ -38,6 +38,7 @@ const END_LENGTH = HEADER_LENGTH + HEADER_LENGTH + BODY_LENGTH;
 
 /** In place of an array that most responses never need. */
 const NONE: Uint8Array[] = [];
+const NO_LINES: readonly string[] = [];
 
 /** The response of one request. */
 export class Output {
@@ -180,7 +181,8 @@ export class Output {
    *
    * @returns The lines, without their ends.
    */
-  takeErrors(): string[] {
+  takeErrors(): readonly string[] {
+    if (this.#errors.length === 0) return NO_LINES;
     const lines = this.#errors.map((line) =>
       textDecoder.decode(line).slice(0, -1)
     );

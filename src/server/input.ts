@@ -179,13 +179,19 @@ export class Input {
    * Takes all bytes at once.
    *
    * @param announced How many will come, -1 where it is unknown.
-   * @returns The bytes.
+   * @returns The bytes, which fill their buffer.
    */
   async all(announced: number): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#isCut) throw this.#error ?? cutError();
-    if (this.#isEnded && this.#chunks.length === 1 && this.#error === null) {
+    const [only] = this.#chunks;
+    if (
+      this.#isEnded && this.#chunks.length === 1 && this.#error === null &&
+      // Whoever takes its buffer for all of it must not find more there.
+      only!.length === only!.buffer.byteLength
+    ) {
+      this.#chunks = [];
       this.buffered = 0;
-      return this.#chunks.pop()!;
+      return only!;
     }
     const expected = Math.min(Math.max(announced, 0), TRUSTED_LENGTH);
     this.#target = new Uint8Array(Math.max(expected, this.buffered));

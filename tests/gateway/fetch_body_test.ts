@@ -298,6 +298,34 @@ bothWays(
   },
 );
 
+bothWays(
+  "a body that came in pieces before it was read has no byte more",
+  async (way) => {
+    for (
+      const read of [
+        (request: Request) => request.arrayBuffer(),
+        async (request: Request) => (await request.bytes()).buffer,
+        (request: Request) => request.clone().arrayBuffer(),
+        (request: Request) => new Response(request.body).arrayBuffer(),
+      ]
+    ) {
+      const hasCome = gate();
+      await using running = way.run(async (request) => {
+        await hasCome.promise;
+        return new Response(await read(request));
+      });
+      using peer = await running.connect();
+      await peer.send(concatLarge([
+        post(7),
+        ...["ab", "cd", "efg", ""].map((piece) => record(STDIN, 1, piece)),
+      ]));
+      await running.goOn(2);
+      hasCome.resolve();
+      assertEquals((await peer.answer()).text, "abcdefg");
+    }
+  },
+);
+
 bothWays("a body that is cancelled lets the answer go", async (way) => {
   await using running = way.run(async (request) => {
     const reader = request.body!.getReader();

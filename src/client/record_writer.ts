@@ -61,9 +61,12 @@ export class RecordWriter {
       this.#transport.close();
       return;
     }
+    let isOpen = true;
     const close = () => {
       clearTimeout(timer);
-      this.#transport.close();
+      // A write that is still under way then ends with it.
+      if (isOpen) this.#transport.close();
+      isOpen = false;
     };
     const timer = setTimeout(close, LAST_RECORD_MS);
     this.write(bytes).then(close);

@@ -2,9 +2,11 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { FastCGIClient } from "../../src/client/client.ts";
+import type { Transport } from "../../src/client/client.ts";
 import type { FastCgiError } from "../../src/errors.ts";
 import { answering, get, settle, text, whole } from "../support/answering.ts";
 import { served } from "../support/clients.ts";
+import { inFolder } from "../support/folder.ts";
 import { within } from "../support/peer.ts";
 import { gate } from "../support/running.ts";
 import {
@@ -191,4 +193,73 @@ Deno.test("FastCGIClient ends the request where the response's body is cancelled
   const got = await client.fetch(get());
   await got.body!.cancel();
   await within(ended.promise, "FCGI_ABORT_REQUEST and the end");
+});
+
+/**
+ * Uploads to a server that reads nothing, and gives up after so many writes,
+ * or once none was taken for a while.
+ *
+ * @returns How many writes the system took, and when the connection is closed.
+ */
+async function uploadInVain(
+  path: string,
+  mostWrites: number,
+): Promise<{ writes: number; closed: Promise<void> }> {
+  const full = gate();
+  const closed = gate();
+  let writes = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const client = new FastCGIClient({
+    async connect() {
+      const conn = await Deno.connect({ transport: "unix", path });
+      const write = conn.write.bind(conn);
+      conn.write = async (bytes) => {
+        const length = await write(bytes);
+        clearTimeout(timer);
+        timer = setTimeout(full.resolve, ++writes === mostWrites ? 0 : 500);
+        return length;
+      };
+      const close = conn.close.bind(conn);
+      conn.close = () => {
+        close();
+        closed.resolve();
+      };
+      return conn as Transport;
+    },
+  });
+  const never = gate();
+  let chunks = 0;
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      // The parameters were the first.
+      if (++chunks === mostWrites) await never.promise;
+      else controller.enqueue(new Uint8Array(8192));
+    },
+  }, { highWaterMark: 0 });
+  const controller = new AbortController();
+  const reason = new Error("on purpose");
+  const fetching = client.fetch(get({
+    method: "POST",
+    headers: { "content-length": "100000000" },
+    body,
+    signal: controller.signal,
+  }));
+  await within(full.promise, "the system's buffer to be full");
+  controller.abort(reason);
+  assertEquals(await assertRejects(() => fetching), reason);
+  never.resolve();
+  return { writes, closed: closed.promise };
+}
+
+Deno.test("FastCGIClient closes, and nothing else happens, where FCGI_ABORT_REQUEST has no room in the system's buffer", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/silent.sock`;
+    using _listener = Deno.listen({ transport: "unix", path });
+    const { writes, closed } = await uploadInVain(path, Infinity);
+    await within(closed, "the connection amid a write");
+    const again = await uploadInVain(path, writes);
+    await within(again.closed, "the connection after the last write");
+    // Whatever fails once it is closed, fails the test.
+    await settle();
+  });
 });

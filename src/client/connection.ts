@@ -295,7 +295,7 @@ export class ClientConnection implements RecordHandler {
       this.#dropped++;
       const { stallTimeoutMs } = this.#parts;
       if (stallTimeoutMs < Infinity) {
-        this.#drainTimer ??= setTimeout(() => this.#spoil(), stallTimeoutMs);
+        this.#drainTimer ??= setTimeout(() => this.spoil(), stallTimeoutMs);
       }
       this.write(bytes);
       this.resume();
@@ -306,7 +306,7 @@ export class ClientConnection implements RecordHandler {
   }
 
   /** Takes no further request; closes once those on it have ended. */
-  #spoil(): void {
+  spoil(): void {
     this.#isSpoilt = true;
     this.closeIfDone();
   }

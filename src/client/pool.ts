@@ -313,7 +313,7 @@ export class ConnectionPool {
   release(connection: ClientConnection, isReusable: boolean): void {
     connection.holds--;
     if (isReusable) this.#settle(connection);
-    else connection.close();
+    else connection.spoil();
   }
 
   /** Finds out what a connection is good for, now that something ended. */

@@ -4,7 +4,7 @@ import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { FastCGIClient } from "../../src/client/client.ts";
 import { ClosedError, LimitError, ProtocolError } from "../../src/errors.ts";
 import type { FastCgiError } from "../../src/errors.ts";
-import { get } from "../support/answering.ts";
+import { get, settle } from "../support/answering.ts";
 import { served } from "../support/clients.ts";
 import { within } from "../support/peer.ts";
 import { gate } from "../support/running.ts";
@@ -244,4 +244,35 @@ Deno.test("FastCGIClient asks on another connection where the server closes at F
     "hello",
     "hello",
   ]);
+});
+
+Deno.test("FastCGIClient.values() that is given up takes nothing from requests on its connection", async () => {
+  const asked = gate();
+  const goOn = gate();
+  await using server = new Scripted(async (peer) => {
+    const isQuestion = ({ type }: { type: number }) => type === GET_VALUES;
+    await peer.until(isQuestion);
+    await peer.send(RESULT_1);
+    peer.take();
+    await peer.until(isQuestion);
+    asked.resolve();
+    await goOn.promise;
+    await peer.send(response("Content-Type: text/plain\r\n\r\nhello"));
+    await peer.toEnd();
+  });
+  await using client = new FastCGIClient(server.address);
+  await client.values();
+  const fetching = within(client.fetch(get()), "the answer");
+  const controller = new AbortController();
+  const { signal } = controller;
+  const asking = client.values(["LATE"], { signal });
+  await within(asked.promise, "the question");
+  const reason = new Error("on purpose");
+  controller.abort(reason);
+  assertEquals(await assertRejects(() => asking), reason);
+  goOn.resolve();
+  assertEquals(await (await fetching).text(), "hello");
+  // Its answer may still come, and would be taken for that of another.
+  await settle();
+  assertEquals(client.stats().connections, 0);
 });

@@ -174,7 +174,8 @@ export class ClientExchange implements ResponseSink {
         else if (!await this.#write(out)) return;
       }
     }
-    if (this.#isFinished || this.#isSent) return;
+    // Where all was sent, its end was too, or is not taken.
+    if (this.#isFinished || sent === length) return;
     if (length >= 0) throw wrongLength(length, `${sent}`);
     await this.#sendEnd(out);
   }
@@ -194,9 +195,7 @@ export class ClientExchange implements ResponseSink {
     this.#isSending = false;
     this.#isSent = await this.#write(out);
     if (this.#isEnded) this.#finish();
-    if (!this.#isSent || this.#isFinished) return;
-    this.#lastByte = performance.now();
-    this.#watch(this.#parts.limits.readTimeoutMs);
+    else if (this.#isSent) this.#awaitAnswer();
   }
 
   /** Writes what is encoded; false where it is in vain. */
@@ -204,10 +203,18 @@ export class ClientExchange implements ResponseSink {
     if (this.#isFinished) return false;
     const isWritten = await this.#connection.write(out.from(0));
     out.clear();
+    if (!isWritten) this.#awaitAnswer();
     return isWritten && (!this.#isFinished || !this.#isSending);
   }
 
   // The answer
+
+  /** Nothing more can be sent, be it that all is or that no more is taken. */
+  #awaitAnswer(): void {
+    if (this.#isEnded || this.#isFinished) return;
+    this.#lastByte = performance.now();
+    this.#watch(this.#parts.limits.readTimeoutMs);
+  }
 
   /** Waits for the next byte, so long and no longer. */
   #watch(ms: number): void {

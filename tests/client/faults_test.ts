@@ -2,7 +2,10 @@
 
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { FastCGIClient } from "../../src/client/client.ts";
-import type { FastCGIClientOptions } from "../../src/client/client.ts";
+import type {
+  FastCGIClientOptions,
+  Transport,
+} from "../../src/client/client.ts";
 import {
   ClosedError,
   ConnectError,
@@ -12,6 +15,7 @@ import {
   RefusedError,
 } from "../../src/errors.ts";
 import { turn } from "../support/answering.ts";
+import { inFolder } from "../support/folder.ts";
 import type { Peer } from "../support/peer.ts";
 import { within } from "../support/peer.ts";
 import { readRequest, Scripted } from "../support/scripted.ts";
@@ -277,6 +281,30 @@ Deno.test("FastCGIClient.fetch() gives an answer of a server that closes without
   });
   const { response: got, text } = await ask(server, {}, request);
   assertEquals([got.status, text], [413, "too large"]);
+});
+
+Deno.test("FastCGIClient.fetch() gives an answer of a server that closed before it was sent anything", async () => {
+  await inFolder(async (folder) => {
+    const path = `${folder}/hasty.sock`;
+    using listener = Deno.listen({ transport: "unix", path });
+    await using client = new FastCGIClient({
+      async connect() {
+        const [conn, peer] = await Promise.all([
+          Deno.connect({ transport: "unix", path }),
+          listener.accept(),
+        ]);
+        await peer.write(response("Status: 413 Too Large\r\n\r\ntoo large"));
+        // From here on, nothing more is taken: not even the first write.
+        peer.close();
+        return conn as Transport;
+      },
+    });
+    for (const init of [{}, { method: "POST", body: "hello" }]) {
+      const request = new Request("http://test/", init);
+      const got = await within(client.fetch(request), "the header");
+      assertEquals([got.status, await got.text()], [413, "too large"]);
+    }
+  });
 });
 
 Deno.test("FastCGIClient.fetch() fails with CONNECT_FAILED where nobody listens", async () => {

@@ -269,6 +269,28 @@ Deno.test("FastCGIClient.fetch() fails after writeTimeoutMs in which the server 
   }
 });
 
+Deno.test("FastCGIClient ends a request that the server takes no more of, and does not answer, after readTimeoutMs", async () => {
+  await using server = new Scripted(async (peer) => {
+    await peer.toEnd();
+  });
+  const { port } = server.address;
+  await using client = new FastCGIClient({
+    async connect() {
+      const conn = await Deno.connect({ port });
+      // As of a socket whose other end has shut its reading side.
+      conn.write = () => Promise.reject(new Deno.errors.BrokenPipe());
+      return conn as Transport;
+    },
+  }, { readTimeoutMs: 100 });
+  for (const init of [{}, { method: "POST", body: "hello" }]) {
+    assertEquals(await limitOf(client.fetch(get(init))), [
+      "READ_TIMEOUT",
+      504,
+      100,
+    ]);
+  }
+});
+
 Deno.test("FastCGIClient closes a connection that was kept for idleTimeoutMs", async () => {
   const ended = gate();
   await using server = new Scripted(async (peer) => {

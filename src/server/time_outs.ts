@@ -62,6 +62,11 @@ export function sweep(connection: Connection, clock: Clock): boolean {
     }
     return true;
   }
+  if (!writer.isIdle) {
+    // The end of the last answer is on its way out: to close would cut it.
+    connection.activeAt = clock.now;
+    return true;
+  }
   if (
     connection.midRecordAt > 0 &&
     clock.isOver(connection.midRecordAt, limits.paramsTimeoutMs)
@@ -73,8 +78,7 @@ export function sweep(connection: Connection, clock: Clock): boolean {
     connection.closePolitely();
     return true;
   }
-  return writer.isWriting || connection.midRecordAt > 0 ||
-    limits.idleTimeoutMs !== Infinity;
+  return connection.midRecordAt > 0 || limits.idleTimeoutMs !== Infinity;
 }
 
 function sweepExchange(

@@ -170,13 +170,12 @@ export class Connection implements DispatcherHost, WriterHandler {
       return;
     }
     this.#isParsing = false;
-    this.writer.flush();
     const { isAtBoundary } = this.#parser;
     if (this.multiplexer.count > 0 || !isAtBoundary) this.#owner.clock.arm();
-    else this.#closeIfDone();
     this.activeAt = this.now;
     if (isAtBoundary) this.midRecordAt = 0;
     else if (this.midRecordAt === 0) this.midRecordAt = this.now;
+    this.writer.flush();
   }
 
   #break(error: unknown, first: number): void {
@@ -338,8 +337,10 @@ export class Connection implements DispatcherHost, WriterHandler {
     if (this.multiplexer.count > 0) await this.probe();
     for (const exchange of this.multiplexer.requests()) {
       if (exchange.isInputComplete) continue;
-      if (!exchange.hasParams) this.ended(exchange);
-      else {
+      if (!exchange.hasParams) {
+        exchange.abort(this.lost());
+        this.ended(exchange);
+      } else {
         exchange.failInput(this.lost());
         this.dispatcher.giveUpInput(exchange);
       }

@@ -168,6 +168,22 @@ Deno.test("stats() counts a request among the refused whose parameters never end
   assertEquals([served, refused], [0, 1]);
 });
 
+Deno.test("stats() counts a request among the aborted whose connection ends amid its parameters", async () => {
+  await using host = new Running(ok);
+  for (const isClosed of [false, true]) {
+    using peer = await host.connect();
+    await peer.send(begin(), record(PARAMS, 1, pairs(GET)));
+    await host.goOn(2);
+    if (isClosed) peer.close();
+    else {
+      await peer.conn.closeWrite();
+      await peer.toEnd();
+    }
+  }
+  const { served, aborted } = await stopped(host);
+  assertEquals([served, aborted], [0, 2]);
+});
+
 // Latency
 
 function sum(counts: readonly number[]): number {

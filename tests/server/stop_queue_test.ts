@@ -147,3 +147,46 @@ Deno.test("shutdown() waits for a request of which part of the first record has 
   peer.close();
   await within(stopping, "the server to stop");
 });
+
+Deno.test("shutdown() waits for a request of which part comes while it looks for more", async () => {
+  await using host = new Running(ok);
+  using idle = await host.connect();
+  await idle.ask(request());
+  using peer = await host.connect();
+  await peer.ask(request());
+  // In the socket, and not read yet, when the stop begins.
+  const sending = peer.send(begin().subarray(0, 5));
+  const stopping = host.server.shutdown();
+  await sending;
+  assertEquals(await idle.toEnd(), []);
+  idle.close();
+  await peer.send(
+    begin().subarray(5),
+    stream(PARAMS, 1, pairs(GET)),
+    record(STDIN, 1),
+  );
+  assertEquals((await peer.answer()).text, "ok");
+  assertEquals(await peer.toEnd(), []);
+  peer.close();
+  await within(stopping, "the server to stop");
+});
+
+Deno.test("shutdown() waits no longer than for the rest of a record of no request", async () => {
+  await using host = new Running(ok);
+  using peer = await host.connect();
+  await peer.ask(request());
+  // Of a request that has ended already.
+  const late = record(STDIN, 1);
+  await peer.send(late.subarray(0, 4));
+  await host.goOn(5);
+  using unused = await host.connect();
+  await host.goOn(5);
+  const stopping = host.server.shutdown();
+  // The last connections to be closed without having been asked anything.
+  assertEquals(await unused.toEnd(), []);
+  unused.close();
+  await peer.send(late.subarray(4));
+  assertEquals(await peer.toEnd(), []);
+  peer.close();
+  await within(stopping, "the server to stop");
+});

@@ -40,6 +40,8 @@ export class OpenSession implements Session {
   /** What is done in the store, one after the other. */
   #doing: Promise<unknown> = Promise.resolve();
   #inLine = 0;
+  /** How many of these are update(), and have not had their turn. */
+  #updates = 0;
   /** What went wrong with nobody waiting for it. */
   #fault: { readonly error: unknown } | null = null;
   /** Whether this request has destroyed it, or tried to. */
@@ -123,7 +125,9 @@ export class OpenSession implements Session {
   ): Promise<T | undefined> {
     // Now, and not when it is its turn: the request may be over by then.
     const refusal = this.#refuseChange(key);
+    this.#updates++;
     return this.#inTurn(async () => {
+      this.#updates--;
       if (refusal !== null) throw refusal;
       if (this.#storedId === null) {
         const value = change(this.get<T>(key));
@@ -263,7 +267,8 @@ export class OpenSession implements Session {
    * session is not stored.
    */
   begin(): string | null {
-    this.#isPromised = this.#storedId !== null || this.#values.areChanged;
+    this.#isPromised = this.#storedId !== null || this.#values.areChanged ||
+      this.#updates > 0;
     return this.#isPromised ? this.#id : null;
   }
 

@@ -169,6 +169,27 @@ Deno.test("session.update() makes a value from the one there is", async () => {
   assertEquals((await visitor.ask()).text, "11");
 });
 
+for (const ends of ["with it", "after a flush"]) {
+  Deno.test(`session.update() that nobody waits for starts a session, where the response leaves ${ends}`, async () => {
+    const store = new MemorySessionStore();
+    await using running = new Running(async (request, response) => {
+      const session = await request.session();
+      session.update<number>("n", (n = 0) => n + 1);
+      response.write("before");
+      if (ends === "after a flush") await response.flush();
+      response.write(`, ${session.get("n")}`);
+    }, { sessions: store });
+    const visitor = new Visitor(running.server);
+    await visitor.ask();
+    const id = visitor.cookie;
+    assertEquals((await store.read(id!))?.get("n"), "1");
+    await visitor.ask();
+    assertEquals(visitor.cookie, id);
+    assertEquals((await store.read(id!))?.get("n"), "2");
+    assertEquals(store.size, 1);
+  });
+}
+
 Deno.test("session.update() lets what its function throws pass", async () => {
   const visit = await ask(async (request, response) => {
     const session = await request.session();

@@ -31,6 +31,14 @@ export type FromWorker =
   /** It wants to know about all workers. */
   | { type: "ask" };
 
+/**
+ * How it says so: the program that it runs may send messages of its own, which
+ * are nobody's here.
+ */
+export interface Told {
+  readonly smisk: FromWorker;
+}
+
 /** What a supervisor says. */
 export type ToWorker =
   /** Listen on the socket that comes along. */

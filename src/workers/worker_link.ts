@@ -10,7 +10,7 @@ import type { FastCGIServer } from "../server/server.ts";
 import { addStats } from "../server/stats.ts";
 import type { Transport, TransportListener } from "../server/transport.ts";
 import { BEAT_MS, WORKER_VARIABLE } from "./messages.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import type { FromWorker, Told, ToWorker } from "./messages.ts";
 import type { Handle } from "./shared_socket.ts";
 
 /** How much later than maxRequests a worker may be replaced, at the most. */
@@ -25,7 +25,7 @@ interface Pipe {
     listener: (message: unknown, handle: unknown) => void,
   ): void;
   on(event: "disconnect", listener: () => void): void;
-  send(message: FromWorker, callback: (error: Error | null) => void): void;
+  send(message: Told, callback: (error: Error | null) => void): void;
 }
 
 /** What a supervisor tells a worker to do. */
@@ -184,7 +184,7 @@ export class WorkerLink {
   #send(message: FromWorker): void {
     if (this.#isLost) return;
     // Now and then the runtime does not tell of a supervisor that was killed.
-    this.#process.send(message, (error) => {
+    this.#process.send({ smisk: message }, (error) => {
       if (error) this.#lose();
     });
   }

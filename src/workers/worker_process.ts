@@ -6,7 +6,7 @@ import type { GroupStats, WorkerStats } from "../server/group_stats.ts";
 import type { ServerStats } from "../server/stats.ts";
 import { addStats } from "../server/stats.ts";
 import { WORKER_VARIABLE } from "./messages.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import type { FromWorker, Told, ToWorker } from "./messages.ts";
 import type { Origin } from "./origin.ts";
 import type { SharedSocket } from "./shared_socket.ts";
 
@@ -88,7 +88,10 @@ export class WorkerProcess {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     this.#child = child;
-    child.on("message", (message) => this.#hear(message as FromWorker));
+    child.on("message", (message) => {
+      const told = (message as Partial<Told> | null)?.smisk;
+      if (told !== undefined) this.#hear(told);
+    });
     child.on("exit", (code, signal) => {
       this.#leave(signal === null ? `with status ${code}` : `by ${signal}`);
     });

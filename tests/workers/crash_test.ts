@@ -143,6 +143,15 @@ Deno.test("Application.exit() in a worker ends that worker, which is replaced", 
   assert(await group.ask() !== pid);
 });
 
+Deno.test("a worker whose program sends messages of its own over its pipe troubles nobody", async () => {
+  await using group = await Group.start({ workers: 1 });
+  const pid = await group.ask("/send");
+  // Which goes over the same pipe, behind them.
+  const { crashes, workers } = await group.status();
+  assertEquals([crashes, workers.map(({ pid }) => pid)], [0, [Number(pid)]]);
+  assertEquals(await group.ask(), pid);
+});
+
 Deno.test("a worker that ends while another still starts is replaced", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -1,6 +1,7 @@
 // A program for the tests of workers: what it does is in the path asked for,
 // and how it is set up in its environment.
 
+import process from "node:process";
 import { Application } from "../../mod.ts";
 
 function numberOf(name: string): Record<string, number> {
@@ -75,6 +76,12 @@ class Program extends Application {
       }
       case "/leave":
         this.exit();
+        break;
+      case "/send":
+        // As a worker of `node:cluster` or pm2 may.
+        for (const message of [null, "ready", { type: "beat" }]) {
+          process.send!(message);
+        }
         break;
       case "/permissions":
         response.json(

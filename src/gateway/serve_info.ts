@@ -1,5 +1,6 @@
 // ServeHandlerInfo: what a handler is told beside the Request.
 
+import { AbortedError } from "../errors.ts";
 import type { RequestSource } from "./request_source.ts";
 
 /** What a handler is told beside the Request, as of `Deno.serve` and more. */
@@ -56,8 +57,12 @@ export class RequestInfo implements ServeHandlerInfo {
       this.#completed = exchange.completed.then(() => {
         if (this.#failure !== null) throw this.#failure.error;
         // A time-out is answered, and a failure all the same.
-        const { abortReason } = exchange;
+        const { abortReason, output } = exchange;
         if (abortReason !== null) throw abortReason;
+        // Set where it was shorter than its Content-Length: the log tells.
+        if (output.appStatus !== 0) {
+          throw new AbortedError("The response broke off");
+        }
       });
       // Who does not wait for it must not crash the process with it.
       this.#completed.catch(() => {});

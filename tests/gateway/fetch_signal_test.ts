@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { AbortedError, ClosedError, LimitError } from "../../src/errors.ts";
 import type { ServeHandlerInfo } from "../../src/gateway/serve_info.ts";
-import { bothWays } from "../support/fetch.ts";
+import { bothWays, texts } from "../support/fetch.ts";
 import { within } from "../support/peer.ts";
 import type { Peer } from "../support/peer.ts";
 import { gate } from "../support/running.ts";
@@ -187,6 +187,26 @@ bothWays("info.completed fails where the response breaks off", async (way) => {
   );
   await peer.toEnd();
 });
+
+bothWays(
+  "info.completed fails where the response is too short",
+  async (way) => {
+    for (const body of ["abc", texts("a", "bc")]) {
+      const seen = gate<string>();
+      await using running = way.run((_, info) => {
+        settled(info).then(seen.resolve);
+        return new Response(body, { headers: { "content-length": "10" } });
+      });
+      using peer = await running.connect();
+      await peer.send(request());
+      await peer.toEnd();
+      assertEquals(
+        await within(seen.promise, "completed to settle"),
+        "AbortedError: The response broke off",
+      );
+    }
+  },
+);
 
 bothWays("info.completed need not be waited for", async (way) => {
   const began = gate();

@@ -32,7 +32,7 @@ export interface WriterSupplies {
 export interface WriterHandler {
   /** FCGI_END_REQUEST of an exchange is in the output. */
   ended(exchange: Exchange): void;
-  /** All that was ready has been written. */
+  /** All that was ready has been written, or is no longer more than enough. */
   written(): void;
   /** The other end takes nothing any more. */
   writeFailed(error: unknown): void;
@@ -121,6 +121,7 @@ export class Writer {
       this.#handler.written();
       return;
     }
+    const wasOverfull = this.isOverfull;
     this.#out = null;
     this.#writing = out;
     this.#written = 0;
@@ -128,6 +129,8 @@ export class Writer {
     this.progressAt = this.#supplies.clock.now;
     this.#write(out);
     if (isHeld && this.#ready.length > 0) this.#fill();
+    // Not only when all is written: of a stream without an end, that is never.
+    if (wasOverfull) this.#handler.written();
   }
 
   #fill(): void {

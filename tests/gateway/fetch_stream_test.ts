@@ -326,3 +326,27 @@ bothWays("many streams at once on one connection keep apart", async (way) => {
     assertEquals((await peer.answer(id)).text, `/${id};`.repeat(50));
   }
 });
+
+bothWays(
+  "a stream without an end lets others of its connection through, however many",
+  async (way) => {
+    const chunk = new Uint8Array(20_000);
+    await using running = way.run(({ url }) =>
+      new Response(
+        url.endsWith("/stream")
+          ? new ReadableStream({ pull: (to) => to.enqueue(chunk) })
+          : "x".repeat(9_000),
+      ), { unix: true });
+    using peer = await running.connect();
+    await peer.send(request({ params: { REQUEST_URI: "/stream" } }));
+    const ids = Array.from({ length: 100 }, (_, i) => i + 2);
+    let answered = 0;
+    for (let reads = 0; answered < 1_000; reads++) {
+      for (const id of ids.splice(0)) await peer.send(request({ id }));
+      await peer.read();
+      for (const { type, id } of peer.take()) if (type === END) ids.push(id);
+      answered += ids.length;
+      assert(reads < 2_000, `only ${answered} were answered`);
+    }
+  },
+);

@@ -84,7 +84,7 @@ export async function ask(
   const params = paramsOf(question);
   listener.params?.(params);
   const began = performance.now();
-  const errors = new ErrorText(listener.stderr ?? (() => {}));
+  using errors = new ErrorText(listener.stderr ?? (() => {}));
   const enough = new AbortController();
   const { mostMs } = question;
   using _timer = later(mostMs, () =>
@@ -132,7 +132,6 @@ export async function ask(
     if (enough.signal.aborted && header !== null) return null;
     throw error;
   });
-  errors.end();
   const found = header as ResponseHeader | null;
   if (found === null) throw noHeader(ended!.appStatus, ended!.protocolStatus);
   if (ended !== null) checkLength(question, found, bodyBytes);
@@ -209,9 +208,9 @@ class ErrorText {
     for (const line of lines) this.#tell(printable(line));
   }
 
-  end(): void {
+  /** Tells the last line, which may have no end. */
+  [Symbol.dispose](): void {
     const rest = this.#rest + this.#decoder.decode();
-    this.#rest = "";
     if (rest !== "") this.#tell(printable(rest));
   }
 }

@@ -13,6 +13,7 @@ import type {
   TcpListenOptions,
   UnixListenOptions,
 } from "../server/listen_options.ts";
+import { printable } from "./ask.ts";
 import { checkAnswer } from "./check_answer.ts";
 import { checkSocketFile } from "./check_socket.ts";
 import { Findings } from "./findings.ts";
@@ -80,7 +81,8 @@ export async function check(args: readonly string[]): Promise<number> {
     throw badArgument("--user is for Unix sockets: TCP knows no users");
   }
   const findings = new Findings(({ level, text }) =>
-    console.log(`${level.padEnd(8)} ${text}`)
+    // What a server says of itself may be in it.
+    console.log(`${level.padEnd(8)} ${printable(text)}`)
   );
   await checkAddress(address, findings, {
     path,
@@ -190,21 +192,36 @@ async function connect(
   timeoutMs: number,
   findings: Findings,
 ): Promise<Deno.Conn | null> {
-  const late = new Promise<never>((_, reject) => {
-    const error = new Deno.errors.TimedOut(`within ${timeoutMs} ms`);
-    Deno.unrefTimer(setTimeout(() => reject(error), timeoutMs));
-  });
+  try {
+    const conn = await reach(address, timeoutMs);
+    findings.ok(`Somebody listens on ${where}`);
+    return conn;
+  } catch (error) {
+    findings.problem(whyUnreachable(address, where, error));
+    return null;
+  }
+}
+
+/** Connects within a time. */
+async function reach(
+  address: Address,
+  timeoutMs: number,
+): Promise<Deno.Conn> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Deno.errors.TimedOut(`within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
   const connecting: Promise<Deno.Conn> = "path" in address
     ? Deno.connect({ transport: "unix", path: address.path })
     : Deno.connect({ hostname: address.hostname!, port: address.port });
   try {
-    const conn = await Promise.race([connecting, late]);
-    findings.ok(`Somebody listens on ${where}`);
-    return conn;
+    return await Promise.race([connecting, late.promise]);
   } catch (error) {
     connecting.then((conn) => conn.close(), () => {});
-    findings.problem(whyUnreachable(address, where, error));
-    return null;
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -254,12 +271,7 @@ async function speaksHttp(
 ): Promise<boolean> {
   let conn: Deno.Conn;
   try {
-    conn = "path" in address
-      ? await Deno.connect({ transport: "unix", path: address.path })
-      : await Deno.connect({
-        hostname: address.hostname!,
-        port: address.port,
-      });
+    conn = await reach(address, timeoutMs);
   } catch {
     return false;
   }

@@ -109,7 +109,7 @@ export async function get(args: readonly string[]): Promise<number> {
       /\b(?:connect|read|write)TimeoutMs\b/,
       "--timeout",
     );
-    console.error(`smisk: ${what}${hint}`);
+    console.error(`smisk: ${printable(what)}${hint}`);
     return 1;
   }
 }

@@ -1,11 +1,12 @@
 // smisk check where an answer never ends or breaks the protocol: it ends in
 // time, and says which.
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { Running } from "../support/running.ts";
 import { readRequest, Scripted } from "../support/scripted.ts";
 import type { Peer } from "../support/peer.ts";
 import {
+  bytes,
   end,
   GET_VALUES,
   GET_VALUES_RESULT,
@@ -102,6 +103,33 @@ Deno.test("smisk check says that a server closes amid its answer", async () => {
   });
   assertEquals(code, 1);
   assertMatch(lineOf(lines, "problem"), /closes the connection without/);
+});
+
+Deno.test("smisk check prints nothing that a terminal would obey", async () => {
+  const evil = "\x1b]0;x\x07\x9b2J";
+  await using fastcgi = new Scripted(async (peer, index) => {
+    if (index === 0) {
+      await peer.until(({ type }) => type === GET_VALUES);
+      await peer.send(
+        record(GET_VALUES_RESULT, 0, pairs({ [`X${evil}`]: evil })),
+      );
+    } else {
+      await readRequest(peer);
+      await peer.send(record(STDERR, 1, `${evil}\n`), response(evil + PLAIN));
+    }
+    await peer.toEnd().catch(() => {});
+  });
+  await using other = new Scripted(async (peer) => {
+    await peer.conn.write(bytes(`SSH-2.0-${evil}\r\n`));
+    await peer.toEnd().catch(() => {});
+  });
+  for (const { address } of [fastcgi, other]) {
+    const { code, lines } = await check(`127.0.0.1:${address.port}`);
+    assertEquals(code, 1);
+    const text = lines.join("\n");
+    // deno-lint-ignore no-control-regex
+    assertNotMatch(text, /[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+  }
 });
 
 Deno.test("smisk check says that FCGI_GET_VALUES is answered with something else", async () => {

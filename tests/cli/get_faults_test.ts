@@ -6,7 +6,14 @@ import { inFolder } from "../support/folder.ts";
 import { readRequest, Scripted } from "../support/scripted.ts";
 import type { Script } from "../support/scripted.ts";
 import { Running } from "../support/running.ts";
-import { bytes, concatLarge, end, record, STDOUT } from "../support/wire.ts";
+import {
+  bytes,
+  concatLarge,
+  end,
+  record,
+  STDERR,
+  STDOUT,
+} from "../support/wire.ts";
 import { ran } from "./smisk.ts";
 
 const PLAIN = "Content-Type: text/plain\r\n\r\n";
@@ -86,6 +93,12 @@ const FAULTS: [
     /its FCGI_END_REQUEST is not of eight bytes/,
   ],
   [
+    "sends a header that a terminal would obey",
+    sending(record(STDOUT, 1, bytes("\x1b[2J \x9b2J\r\n\r\n"))),
+    [],
+    /the line "\\u001b\[2J Â\\x9b2J" is no header/,
+  ],
+  [
     "closes amid a record",
     async (peer) => {
       await readRequest(peer);
@@ -113,6 +126,18 @@ for (const [name, script, output, why] of FAULTS) {
     assertMatch(got.errors[0]!, why);
   });
 }
+
+Deno.test("smisk get prints what a server logs last, without a line end, before it closes", async () => {
+  await using server = new Scripted(async (peer) => {
+    await readRequest(peer);
+    await peer.send(record(STDERR, 1, "PHP message: first\nlast"));
+    peer.close();
+  });
+  const { port } = server.address;
+  const { code, errors } = await ran(["get", `127.0.0.1:${port}`, "/"]);
+  assertEquals([code, errors.length], [1, 3]);
+  assertEquals(errors.slice(0, 2), ["PHP message: first", "last"]);
+});
 
 Deno.test("smisk get names the flag of a time that is over", async () => {
   await using server = new Scripted(async (peer) => {

@@ -6,11 +6,19 @@ import { knownName } from "./known_names.ts";
 /** The bit that tells `a` from `A`. */
 const LETTER_CASE = 0x20;
 
+// The numbers of an index are in one array: where the last pair of each length
+// of its name stands (modulo CHAINS), then of each pair where its name begins,
+// its value begins, it ends, and where the one before of such a length stands.
+// A name is found so by a look at one or two of 26 pairs.
+const CHAINS = 32;
+const STRIDE = 4;
+const NOWHERE = -1;
+
 /**
- * Room for the offsets of 32 pairs, which is what a browser's request brings:
- * an array that grows to it is made anew four times.
+ * Room for 32 pairs, which is what a browser's request brings: an array that
+ * grows to it is made anew four times.
  */
-const ROOM = 96;
+const ROOM = CHAINS + 32 * STRIDE;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -20,19 +28,18 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  */
 export class PairIndex {
   readonly #text: string;
-  /** For each pair: where its name begins, its value begins, and it ends. */
-  readonly #offsets: readonly number[];
-  /** How many of the offsets there are, before the room left. */
+  readonly #numbers: readonly number[];
+  /** How many of the numbers there are, before the room left. */
   readonly #length: number;
   #isAscii: boolean | null = null;
 
   private constructor(
     text: string,
-    offsets: readonly number[],
+    numbers: readonly number[],
     length: number,
   ) {
     this.#text = text;
-    this.#offsets = offsets;
+    this.#numbers = numbers;
     this.#length = length;
   }
 
@@ -49,8 +56,9 @@ export class PairIndex {
   static of(buffer: Uint8Array, start: number, end: number): PairIndex | null {
     const text = decoder.decode(buffer.subarray(start, end));
     if (text.length !== end - start) return null;
-    const offsets: number[] = new Array(ROOM);
+    const numbers: number[] = new Array(ROOM);
     let length = 0;
+    while (length < CHAINS) numbers[length++] = NOWHERE;
     let at = start;
     while (at < end) {
       let nameLength = buffer[at++]!;
@@ -67,12 +75,16 @@ export class PairIndex {
       }
       const value = at + nameLength;
       const next = value + valueLength;
-      offsets[length++] = at - start;
-      offsets[length++] = value - start;
-      offsets[length++] = next - start;
+      const chain = nameLength & (CHAINS - 1);
+      numbers[length] = at - start;
+      numbers[length + 1] = value - start;
+      numbers[length + 2] = next - start;
+      numbers[length + 3] = numbers[chain]!;
+      numbers[chain] = length;
+      length += STRIDE;
       at = next;
     }
-    return new PairIndex(text, offsets, length);
+    return new PairIndex(text, numbers, length);
   }
 
   /**
@@ -86,11 +98,11 @@ export class PairIndex {
 
   #findIsAscii(): boolean {
     const text = this.#text;
-    const offsets = this.#offsets;
+    const numbers = this.#numbers;
     let next = text.indexOf("\uFFFD");
-    for (let i = 0; i < this.#length && next >= 0; i += 3) {
-      if (next < offsets[i]!) next = text.indexOf("\uFFFD", offsets[i]);
-      if (next >= 0 && next < offsets[i + 2]!) return false;
+    for (let i = CHAINS; i < this.#length && next >= 0; i += STRIDE) {
+      if (next < numbers[i]!) next = text.indexOf("\uFFFD", numbers[i]);
+      if (next >= 0 && next < numbers[i + 2]!) return false;
     }
     return true;
   }
@@ -103,13 +115,14 @@ export class PairIndex {
    */
   get(name: string): string | undefined {
     const text = this.#text;
-    const offsets = this.#offsets;
+    const numbers = this.#numbers;
     const { length } = name;
-    for (let i = this.#length - 3; i >= 0; i -= 3) {
-      const at = offsets[i]!;
-      const value = offsets[i + 1]!;
+    let i = numbers[length & (CHAINS - 1)]!;
+    for (; i !== NOWHERE; i = numbers[i + 3]!) {
+      const at = numbers[i]!;
+      const value = numbers[i + 1]!;
       if (value - at === length && text.startsWith(name, at)) {
-        return text.substring(value, offsets[i + 2]!);
+        return text.substring(value, numbers[i + 2]!);
       }
     }
     return undefined;
@@ -123,13 +136,14 @@ export class PairIndex {
    */
   getAll(name: string): string[] {
     const text = this.#text;
-    const offsets = this.#offsets;
+    const numbers = this.#numbers;
     const { length } = name;
     const last = name.charCodeAt(length - 1) | LETTER_CASE;
     const values: string[] = [];
-    for (let i = 0; i < this.#length; i += 3) {
-      const at = offsets[i]!;
-      const value = offsets[i + 1]!;
+    let i = numbers[length & (CHAINS - 1)]!;
+    for (; i !== NOWHERE; i = numbers[i + 3]!) {
+      const at = numbers[i]!;
+      const value = numbers[i + 1]!;
       // Most names of that length end with another letter.
       if (
         value - at !== length ||
@@ -138,9 +152,9 @@ export class PairIndex {
       if (
         text.startsWith(name, at) ||
         text.substring(at, value).toUpperCase() === name
-      ) values.push(text.substring(value, offsets[i + 2]!));
+      ) values.push(text.substring(value, numbers[i + 2]!));
     }
-    return values;
+    return values.length > 1 ? values.reverse() : values;
   }
 
   /**
@@ -150,13 +164,13 @@ export class PairIndex {
    */
   each(pair: (name: string, value: string) => void): void {
     const text = this.#text;
-    const offsets = this.#offsets;
-    for (let i = 0; i < this.#length; i += 3) {
-      const at = offsets[i]!;
-      const value = offsets[i + 1]!;
+    const numbers = this.#numbers;
+    for (let i = CHAINS; i < this.#length; i += STRIDE) {
+      const at = numbers[i]!;
+      const value = numbers[i + 1]!;
       pair(
         knownName(text, at, value - at) ?? text.substring(at, value),
-        text.substring(value, offsets[i + 2]!),
+        text.substring(value, numbers[i + 2]!),
       );
     }
   }

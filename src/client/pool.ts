@@ -299,7 +299,8 @@ export class ConnectionPool {
     const most = Number.isInteger(said) && said > 0 ? said : Infinity;
     this.#most = Math.min(most, limits.maxRequestsPerConnection);
     for (const connection of this.#open) {
-      connection.isShared = this.#most > 1;
+      // One that has been shared may carry several, whatever is said now.
+      connection.isShared ||= this.#most > 1;
       this.#offer(connection);
     }
   }

@@ -276,3 +276,30 @@ Deno.test("FastCGIClient.values() that is given up takes nothing from requests o
   await settle();
   assertEquals(client.stats().connections, 0);
 });
+
+Deno.test("FastCGIClient ends every request on a connection that the server would not have shared any more", async () => {
+  const goOn = gate();
+  await using server = new Scripted(async (peer) => {
+    for (const most of ["10", "1"]) {
+      await peer.until(({ type }) => type === GET_VALUES);
+      peer.take();
+      const values = { FCGI_MPXS_CONNS: "1", FCGI_MAX_REQS: most };
+      await peer.send(record(GET_VALUES_RESULT, 0, pairs(values)));
+    }
+    await goOn.promise;
+    await peer.send(response("Content-Type: text/plain\r\n\r\nhello", 2));
+    await peer.toEnd();
+  });
+  await using client = new FastCGIClient(server.address);
+  await client.values();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const [first, second] = [client.fetch(get({ signal })), client.fetch(get())];
+  assertEquals((await client.values()).FCGI_MAX_REQS, "1");
+  const reason = new Error("on purpose");
+  controller.abort(reason);
+  assertEquals(await assertRejects(() => first), reason);
+  goOn.resolve();
+  const answer = await within(second, "the other's answer");
+  assertEquals(await answer.text(), "hello");
+});

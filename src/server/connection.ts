@@ -2,11 +2,8 @@
 // multiplexer, the exchanges and the writer to a Transport: one read, as many
 // requests as it holds, one write. Time-outs are looked after in time_outs.ts.
 //
-// Hot. What was measured, on a Unix socket with 64 connections:
-// - A short answer is not written by the service but at the end of the read
-//   that brought it, when the empty STDIN record has been seen as well.
-// - A read buffer of 2 KiB holds a usual request. Larger ones are lent while
-//   a body comes in, for 10,000 idle connections would otherwise hold 600 MB.
+// Hot. A short answer is not written by the service but at the end of the read
+// that brought it, when the empty STDIN record has been seen as well.
 
 import { ClosedError, ProtocolError } from "../errors.ts";
 import type { FastCgiError } from "../errors.ts";
@@ -37,7 +34,10 @@ export interface ConnectionOwner extends WriterSupplies, DispatcherOwner {
   closed(connection: Connection): void;
 }
 
-/** The read buffer of a new connection: 2 KiB hold a usual request. */
+/**
+ * The read buffer of a new connection: 2 KiB hold a usual request. With 64 KiB
+ * 10,000 idle connections would hold 600 MB.
+ */
 const FIRST_INPUT = 2 * 1024;
 /** What it grows to where requests fill it. */
 const OWN_INPUT = 8 * 1024;
@@ -100,6 +100,10 @@ export class Connection implements DispatcherHost, WriterHandler {
     this.activeAt = owner.clock.now;
   }
 
+  get isDone(): boolean {
+    return this.multiplexer.count === 0;
+  }
+
   get now(): number {
     return this.#owner.clock.now;
   }
@@ -153,7 +157,7 @@ export class Connection implements DispatcherHost, WriterHandler {
       }
       this.#parse(buffer, length);
       if (length === buffer.length) this.#growInput();
-      else if (this.multiplexer.count === 0) this.#returnInput();
+      else if (this.isDone) this.#returnInput();
     }
   }
 
@@ -171,7 +175,7 @@ export class Connection implements DispatcherHost, WriterHandler {
     }
     this.#isParsing = false;
     const { isAtBoundary } = this.#parser;
-    if (this.multiplexer.count > 0 || !isAtBoundary) this.#owner.clock.arm();
+    if (!this.isDone || !isAtBoundary) this.#owner.clock.arm();
     this.activeAt = this.now;
     if (isAtBoundary) this.midRecordAt = 0;
     else if (this.midRecordAt === 0) this.midRecordAt = this.now;
@@ -304,9 +308,7 @@ export class Connection implements DispatcherHost, WriterHandler {
     // A stop waits for a request that has come in part.
     const isStopping = this.#owner.isStopping && this.midRecordAt === 0;
     if (!this.#closesWhenIdle && !isStopping) return;
-    if (this.multiplexer.count === 0 && this.writer.isIdle) {
-      this.closePolitely();
-    }
+    if (this.isDone && this.writer.isIdle) this.closePolitely();
   }
 
   /** In a graceful stop: closes now, or after the last request. */
@@ -334,7 +336,7 @@ export class Connection implements DispatcherHost, WriterHandler {
   async #atEnd(): Promise<void> {
     this.#owner.clock.arm();
     this.endedAt = this.now;
-    if (this.multiplexer.count > 0) await this.probe();
+    if (!this.isDone) await this.probe();
     for (const exchange of this.multiplexer.requests()) {
       if (exchange.isInputComplete) continue;
       if (!exchange.hasParams) {
@@ -345,9 +347,7 @@ export class Connection implements DispatcherHost, WriterHandler {
         this.dispatcher.giveUpInput(exchange);
       }
     }
-    while (
-      !this.#isClosed && (this.multiplexer.count > 0 || !this.writer.isIdle)
-    ) {
+    while (!this.#isClosed && !(this.isDone && this.writer.isIdle)) {
       await this.#waitForWake();
     }
   }

@@ -21,6 +21,7 @@ import { Counters } from "./stats.ts";
 import type { ServerStats } from "./stats.ts";
 import { CLOSE_TIMEOUT_MS, HALF_CLOSE_GRACE_MS, sweep } from "./time_outs.ts";
 import type { Transport, TransportListener } from "./transport.ts";
+import { WriteBatch } from "./write_batch.ts";
 import { LARGE_OUTPUT, SMALL_OUTPUT } from "./writer.ts";
 
 /** What a server is made of. */
@@ -79,6 +80,7 @@ export class ServerCore implements ConnectionOwner {
   readonly gate: Gate;
   readonly clock: Clock;
   readonly counters: Counters = new Counters();
+  readonly batch: WriteBatch = new WriteBatch();
   readonly smallOutputs: Pool<OutputBuffer> = new Pool(
     () => new OutputBuffer(SMALL_OUTPUT),
     Infinity,

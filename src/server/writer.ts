@@ -10,6 +10,7 @@ import type { Exchange } from "./exchange.ts";
 import type { Pool } from "./pool.ts";
 import type { Counters } from "./stats.ts";
 import type { Transport } from "./transport.ts";
+import type { WriteBatch } from "./write_batch.ts";
 
 /** The output buffer for short answers. */
 export const SMALL_OUTPUT = 16 * 1024;
@@ -26,10 +27,14 @@ export interface WriterSupplies {
   readonly largeOutputs: Pool<OutputBuffer>;
   /** What the server counts. */
   readonly counters: Counters;
+  /** The writes of this turn of the event loop. */
+  readonly batch: WriteBatch;
 }
 
 /** The connection, as its writer sees it. */
 export interface WriterHandler {
+  /** Whether no request is in flight. */
+  readonly isDone: boolean;
   /** FCGI_END_REQUEST of an exchange is in the output. */
   ended(exchange: Exchange): void;
   /** All that was ready has been written, or is no longer more than enough. */
@@ -127,7 +132,9 @@ export class Writer {
     this.#written = 0;
     this.#supplies.clock.arm();
     this.progressAt = this.#supplies.clock.now;
-    this.#write(out);
+    // Nobody goes on with a request meanwhile, whose answer would wait for it.
+    if (this.#handler.isDone) this.#supplies.batch.add(this);
+    else this.#write(out);
     if (isHeld && this.#ready.length > 0) this.#fill();
     // Not only when all is written: of a stream without an end, that is never.
     if (wasOverfull) this.#handler.written();
@@ -167,6 +174,11 @@ export class Writer {
       exchange.afterEncode();
       if (state === "more") break;
     }
+  }
+
+  /** Writes what a {@linkcode WriteBatch} has kept waiting. */
+  send(): void {
+    this.#write(this.#writing!);
   }
 
   #write(out: OutputBuffer): void {

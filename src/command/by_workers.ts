@@ -139,28 +139,32 @@ async function supervise(
   // Before --chdir, for workers start where this process did.
   const origin = await findOrigin();
   const own = prepare(plan);
-  const instances = await listenAll(plan, parts);
-  const all = [...new Set(instances.flat())];
-  const workers = plan.workers ?? 1;
+  let all: SharedSocket[] = [];
+  let supervisor: Supervisor | null = null;
   let isStopping = false;
   let isForced = false;
-  const supervisor = await Supervisor.create({
-    origin,
-    sockets: instances.flatMap((sockets) =>
-      Array<SharedSocket[]>(workers).fill(sockets)
-    ),
-    report: (line) => console.error(`smisk: ${line}`),
-  });
   const stop = () => {
     isForced = isStopping;
     isStopping = true;
-    if (isForced) supervisor.abort();
-    else supervisor.stop();
+    if (isForced) supervisor?.abort();
+    else supervisor?.stop();
   };
-  const reload = () => supervisor.reload();
+  const reload = () => supervisor?.reload();
+  // Before there is a socket: its file would outlive a signal in between.
   for (const signal of parts.signals) Deno.addSignalListener(signal, stop);
   Deno.addSignalListener("SIGHUP", reload);
   try {
+    const instances = await listenAll(plan, parts);
+    all = [...new Set(instances.flat())];
+    const workers = plan.workers ?? 1;
+    supervisor = await Supervisor.create({
+      origin,
+      sockets: instances.flatMap((sockets) =>
+        Array<SharedSocket[]>(workers).fill(sockets)
+      ),
+      report: (line) => console.error(`smisk: ${line}`),
+    });
+    if (isStopping) return isForced;
     own.begin();
     await supervisor.start();
     if (!isStopping) {

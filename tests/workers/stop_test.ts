@@ -1,6 +1,7 @@
 // Stopping a program with workers, and what becomes of them without it.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { inFolder } from "../support/folder.ts";
 import { refused, within } from "../support/peer.ts";
 import { STDOUT } from "../support/wire.ts";
 import { gone } from "../support/processes.ts";
@@ -56,6 +57,41 @@ for (const isUnix of [false, true]) {
       await Deno.remove(folder, { recursive: true });
     }
   });
+}
+
+for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+  Deno.test(`${signal} as soon as there is a socket leaves no file behind`, async () => {
+    await inFolder(async (folder) => {
+      const path = `${folder}/a.sock`;
+      await using program = Group.spawn({
+        args: ["--bind", path, "--workers", "2"],
+      });
+      await exists(path);
+      program.signal(signal);
+      // There is nothing to reload yet, and nothing stops for it.
+      if (signal === "SIGHUP") {
+        await Group.of(program);
+        program.signal("SIGTERM");
+      }
+      const ended = await program.end();
+      assertEquals([ended.code, ended.signal], [0, null]);
+      assertEquals([...Deno.readDirSync(folder)], []);
+    });
+  });
+}
+
+/** Waits for a file. */
+async function exists(path: string): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      Deno.lstatSync(path);
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
 }
 
 Deno.test("a second signal ends all workers at once", async () => {

@@ -57,8 +57,10 @@ export function sweep(connection: Connection, clock: Clock): boolean {
   const { multiplexer } = connection;
   if (multiplexer.count > 0) {
     if (connection.endedAt > 0) connection.probe();
+    // Asked before one of them is given up: the others are not at fault.
+    const { isStalled } = connection.dispatcher;
     for (const exchange of multiplexer.requests()) {
-      sweepExchange(connection, exchange, clock);
+      sweepExchange(connection, exchange, clock, isStalled);
     }
     return true;
   }
@@ -85,10 +87,11 @@ function sweepExchange(
   connection: Connection,
   exchange: Exchange,
   clock: Clock,
+  isHeldUp: boolean,
 ): void {
   const { limits } = connection;
   if (exchange.phase === Phase.PARAMS && !exchange.output.isFinished) {
-    if (clock.isOver(exchange.beganAt, limits.paramsTimeoutMs)) {
+    if (!isHeldUp && clock.isOver(exchange.beganAt, limits.paramsTimeoutMs)) {
       exchange.log(
         `Refused a request with 408: its parameters did not end within ${limits.paramsTimeoutMs} ms (paramsTimeoutMs)`,
       );
@@ -123,6 +126,7 @@ function sweepExchange(
     clock.isOver(connection.endedAt, HALF_CLOSE_GRACE_MS)
   ) exchange.hint(connection.lost());
   const { awaited } = exchange;
+  if (isHeldUp && awaited !== null) awaited.activeAt = clock.now;
   if (
     awaited !== null && clock.isOver(awaited.activeAt, limits.bodyTimeoutMs)
   ) {

@@ -300,3 +300,22 @@ Deno.test("a body that nobody reads holds up a request that begins behind it for
   assertEquals((await peer.answer(2)).text, "other");
   assertEquals((await peer.answer(1)).status, 503);
 });
+
+Deno.test("a body whose rest stands behind one that nobody reads does not meet bodyTimeoutMs", async () => {
+  const { promise, resolve } = gate<unknown>();
+  await using host = new Running(async (request, response) => {
+    if (request.param("CONTENT_LENGTH") === "5") {
+      response.write(await request.text());
+      resolve(undefined);
+      return;
+    }
+    await promise;
+  }, { bodyTimeoutMs: 200 });
+  using peer = await host.connect();
+  await peer.send(post(2, 5), record(STDIN, 2, "oth"));
+  await peer.send(post(1, 3 * MIB));
+  await sendBody(peer, 1, 3 * MIB);
+  await peer.send(record(STDIN, 2, "er"));
+  assertEquals((await peer.answer(2)).text, "other");
+  assertEquals((await peer.answer(1)).status, 200);
+});

@@ -61,6 +61,12 @@ export function drop(
   });
 }
 
+/** Whether as much was written as Content-Length announces. */
+function isComplete({ output }: Exchange): boolean {
+  return output.head !== null && output.head.contentLength >= 0 &&
+    output.missing === 0;
+}
+
 /** Writes a chunk; null where the next may come at once. */
 function send(exchange: Exchange, chunk: Uint8Array): Promise<void> | null {
   const { output } = exchange;
@@ -74,7 +80,7 @@ function send(exchange: Exchange, chunk: Uint8Array): Promise<void> | null {
 /**
  * Sends a stream, up to its end or that of the request. It is read no faster
  * than the web server takes it, and cancelled, once, where nobody is left to
- * read.
+ * read, or it goes on after its Content-Length.
  *
  * @param exchange The request; its response has begun.
  * @param body The stream.
@@ -116,7 +122,12 @@ export async function sendStream(
       cancel(error);
       throw error;
     }
+    const isFull = isComplete(exchange) && value.length > 0;
     const written = send(exchange, value);
+    if (isFull) {
+      cancel(new TypeError("The body is longer than its Content-Length"));
+      return;
+    }
     if (written === null) {
       late.flushSoon();
       continue;

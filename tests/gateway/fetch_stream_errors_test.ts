@@ -179,6 +179,27 @@ bothWays("a stream longer than its Content-Length is cut off", async (way) => {
 });
 
 bothWays(
+  "a stream that goes on after its Content-Length is cancelled once, and logged",
+  async (way) => {
+    const cancelled: unknown[] = [];
+    const { text, logged } = await way.ask(() =>
+      new Response(
+        new ReadableStream({
+          pull: (to) => to.enqueue(new TextEncoder().encode("abc")),
+          cancel: (reason) => void cancelled.push(reason),
+        }),
+        { headers: { "content-length": "6" } },
+      )
+    );
+    assertEquals(text, "abcabc");
+    assertEquals(cancelled.map((reason) => (reason as Error).message), [
+      "The body is longer than its Content-Length",
+    ]);
+    assertEquals(logged.length, 1);
+  },
+);
+
+bothWays(
   "a client that has only closed its writing side gets its answer",
   async (way) => {
     const { stream, say, cancelled } = steps(2);

@@ -1,32 +1,18 @@
 // smisk get and smisk check in front of an application in C on libfcgi.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { afterAll, beforeAll, it } from "@std/testing/bdd";
-import { Folder } from "../live/folder.ts";
-import { LIBFCGI, startLibfcgi } from "../live/libfcgi.ts";
+import { it } from "@std/testing/bdd";
+import { LIBFCGI, libfcgiOf } from "../live/libfcgi.ts";
 import { suiteWith } from "../live/suite.ts";
 import { ran } from "./smisk.ts";
 
 suiteWith(LIBFCGI, "smisk in front of libfcgi", () => {
-  let used: AsyncDisposableStack;
-  let socket = "";
-
-  beforeAll(async () => {
-    used = new AsyncDisposableStack();
-    const { path } = used.use(new Folder());
-    const started = await startLibfcgi(path);
-    used.use(started.app);
-    socket = started.socket;
-  });
-
-  afterAll(async () => {
-    await used.disposeAsync();
-  });
+  const socket = libfcgiOf();
 
   it("get sends a body, and prints what comes back", async () => {
     const { code, errors, output } = await ran([
       "get",
-      socket,
+      socket(),
       "/",
       "--data=echo",
     ]);
@@ -34,21 +20,21 @@ suiteWith(LIBFCGI, "smisk in front of libfcgi", () => {
   });
 
   it("get tells the status of the response and of the application apart", async () => {
-    const gone = await ran(["get", socket, "/status", "--verbose"]);
+    const gone = await ran(["get", socket(), "/status", "--verbose"]);
     assertEquals([gone.code, gone.output], [3, ["gone"]]);
     assertMatch(gone.errors.at(-1)!, /application status 255, FCGI_REQUEST/);
-    const nothing = await ran(["get", socket, "/nothing"]);
+    const nothing = await ran(["get", socket(), "/nothing"]);
     assertEquals([nothing.code, nothing.output], [1, []]);
     assertMatch(nothing.errors[0]!, /without a response header .*status 7\)/);
   });
 
   it("get prints what it logs apart from what it answers", async () => {
-    const { code, errors, output } = await ran(["get", socket, "/log"]);
+    const { code, errors, output } = await ran(["get", socket(), "/log"]);
     assertEquals([code, errors, output], [0, ["a line", "another"], []]);
   });
 
   it("check finds no problem, and says that it takes one request at a time", async () => {
-    const { code, output } = await ran(["check", socket, "--path=/env"]);
+    const { code, output } = await ran(["check", socket(), "--path=/env"]);
     assertEquals(code, 0, output.join("\n"));
     assert(
       output.some((line) =>

@@ -1,9 +1,8 @@
 // smisk get and smisk check in front of a real PHP-FPM.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { afterAll, beforeAll, it } from "@std/testing/bdd";
-import { Folder } from "../live/folder.ts";
-import { PHP_FPM, PhpFpm } from "../live/php_fpm.ts";
+import { it } from "@std/testing/bdd";
+import { PHP_FPM, phpFpmOf } from "../live/php_fpm.ts";
 import { suiteWith } from "../live/suite.ts";
 import { ran } from "./smisk.ts";
 
@@ -19,57 +18,42 @@ pm.status_path = /fpm-status
 `;
 
 suiteWith([PHP_FPM], "smisk in front of PHP-FPM", () => {
-  let used: AsyncDisposableStack;
-  let fpm: PhpFpm;
-  let folder = "";
-
-  beforeAll(async () => {
-    used = new AsyncDisposableStack();
-    folder = used.use(new Folder()).path;
-    await Deno.writeTextFile(
-      `${folder}/index.php`,
+  const php = phpFpmOf(CONFIGURATION, {
+    "index.php":
       "<?php header('X-A: b'); echo $_SERVER['REQUEST_METHOD'], ' ', $_SERVER['SCRIPT_NAME'], ' ', file_get_contents('php://input');",
-    );
-    await Deno.writeTextFile(`${folder}/index.txt`, "text");
-    fpm = used.use(await PhpFpm.start(folder, CONFIGURATION));
-  });
-
-  afterAll(async () => {
-    await used.disposeAsync();
+    "index.txt": "text",
+    "info.php":
+      "<?php foreach (['SCRIPT_NAME', 'PATH_INFO', 'DOCUMENT_ROOT', 'QUERY_STRING'] as $name) echo $_SERVER[$name] ?? '-', \"\\n\";",
   });
 
   it("get runs a script, with a body", async () => {
     const { code, errors, output } = await ran([
       "get",
-      fpm.socket,
+      php().socket,
       "/index.php?a",
-      `--script=${folder}/index.php`,
+      `--script=${php().folder}/index.php`,
       "--data=body",
     ]);
     assertEquals([code, errors, output], [0, [], ["POST /index.php body"]]);
   });
 
   it("get tells a script what is behind its name", async () => {
-    await Deno.writeTextFile(
-      `${folder}/info.php`,
-      "<?php foreach (['SCRIPT_NAME', 'PATH_INFO', 'DOCUMENT_ROOT', 'QUERY_STRING'] as $name) echo $_SERVER[$name] ?? '-', \"\\n\";",
-    );
     const { code, output } = await ran([
       "get",
-      fpm.socket,
+      php().socket,
       "/info.php/more/of%20it?a=b",
-      `--script=${folder}/info.php`,
+      `--script=${php().folder}/info.php`,
     ]);
     assertEquals(
       [code, output],
-      [0, ["/info.php", "/more/of it", folder, "a=b"]],
+      [0, ["/info.php", "/more/of it", php().folder, "a=b"]],
     );
   });
 
   it("get asks for the status of FPM itself", async () => {
     const { code, output } = await ran([
       "get",
-      fpm.socket,
+      php().socket,
       "/fpm-status",
       "--script=/fpm-status",
     ]);
@@ -80,8 +64,8 @@ suiteWith([PHP_FPM], "smisk in front of PHP-FPM", () => {
   it("check finds nothing wrong with a script that is there", async () => {
     const { code, output } = await ran([
       "check",
-      fpm.socket,
-      `--script=${folder}/index.php`,
+      php().socket,
+      `--script=${php().folder}/index.php`,
     ]);
     assertEquals(code, 0, output.join("\n"));
     assertMatch(output.join("\n"), /^ok +It speaks FastCGI: /m);
@@ -92,13 +76,16 @@ suiteWith([PHP_FPM], "smisk in front of PHP-FPM", () => {
     const cases: [args: string[], text: RegExp][] = [
       [[], /given no script to run: name one with --script/],
       [
-        [`--script=${folder}/none.php`],
+        [`--script=${php().folder}/none.php`],
         /PHP-FPM finds no ".*none\.php": SCRIPT_FILENAME is the path as PHP-FPM sees it/,
       ],
-      [[`--script=${folder}/index.txt`], /PHP-FPM may not run ".*index\.txt"/],
+      [
+        [`--script=${php().folder}/index.txt`],
+        /PHP-FPM may not run ".*index\.txt"/,
+      ],
     ];
     for (const [args, text] of cases) {
-      const { code, output } = await ran(["check", fpm.socket, ...args]);
+      const { code, output } = await ran(["check", php().socket, ...args]);
       const problems = output.filter((line) => line.startsWith("problem"));
       assertEquals([code, problems.length], [1, 1], output.join("\n"));
       assert(text.test(problems[0]!), output.join("\n"));

@@ -7,7 +7,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { afterAll, beforeAll, it } from "@std/testing/bdd";
+import { it } from "@std/testing/bdd";
 import { FastCGIClient } from "../../src/client/client.ts";
 import type {
   FastCGIClientOptions,
@@ -15,27 +15,14 @@ import type {
 } from "../../src/client/client.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import { within } from "../support/peer.ts";
-import { Folder } from "./folder.ts";
-import { LIBFCGI, startLibfcgi } from "./libfcgi.ts";
+import { LIBFCGI, libfcgiOf } from "./libfcgi.ts";
 import { suiteWith } from "./suite.ts";
 
 suiteWith(LIBFCGI, "FastCGIClient in front of libfcgi", () => {
-  let used: AsyncDisposableStack;
-  let socket = "";
-
-  beforeAll(async () => {
-    used = new AsyncDisposableStack();
-    const { path } = used.use(new Folder());
-    const started = await startLibfcgi(path);
-    used.use(started.app);
-    socket = started.socket;
-  });
-  afterAll(async () => {
-    await used.disposeAsync();
-  });
+  const socket = libfcgiOf();
 
   function open(options: FastCGIClientOptions = {}): FastCGIClient {
-    return new FastCGIClient({ path: socket }, options);
+    return new FastCGIClient({ path: socket() }, options);
   }
 
   function ask(

@@ -1,6 +1,8 @@
 // PhpFpm: a real PHP-FPM on a Unix socket, with scripts of the test's own.
 
+import { afterAll, beforeAll } from "@std/testing/bdd";
 import { isInstalled, Program } from "../support/program.ts";
+import { Folder } from "./folder.ts";
 import { IS_ROOT } from "./web_server.ts";
 
 /** Debian names the program by its version. */
@@ -59,4 +61,35 @@ export class PhpFpm implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#program.stop();
   }
+}
+
+/** A PHP-FPM, and the folder of its scripts. */
+interface Scripts {
+  /** Where it listens. */
+  readonly socket: string;
+  readonly folder: string;
+}
+
+/**
+ * Starts it for the tests of a suite.
+ *
+ * @param configuration As of {@linkcode PhpFpm.start}.
+ * @param files The scripts, by name.
+ */
+export function phpFpmOf(
+  configuration: string,
+  files: Readonly<Record<string, string>>,
+): () => Scripts {
+  const used = new AsyncDisposableStack();
+  let scripts: Scripts | undefined;
+  beforeAll(async () => {
+    const folder = used.use(new Folder()).path;
+    for (const [name, text] of Object.entries(files)) {
+      await Deno.writeTextFile(`${folder}/${name}`, text);
+    }
+    const { socket } = used.use(await PhpFpm.start(folder, configuration));
+    scripts = { socket, folder };
+  });
+  afterAll(() => used.disposeAsync());
+  return () => scripts!;
 }

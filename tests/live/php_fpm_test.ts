@@ -7,15 +7,14 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { afterAll, beforeAll, it } from "@std/testing/bdd";
+import { it } from "@std/testing/bdd";
 import { FastCGIClient } from "../../src/client/client.ts";
 import type {
   FastCGIClientOptions,
   FastCGIFetchOptions,
 } from "../../src/client/client.ts";
 import { within } from "../support/peer.ts";
-import { Folder } from "./folder.ts";
-import { PHP_FPM, PhpFpm } from "./php_fpm.ts";
+import { PHP_FPM, phpFpmOf } from "./php_fpm.ts";
 import { suiteWith } from "./suite.ts";
 
 const CONFIGURATION = `
@@ -86,23 +85,11 @@ case '/ignored':
 `;
 
 suiteWith([PHP_FPM], "FastCGIClient in front of PHP-FPM", () => {
-  let used: AsyncDisposableStack;
-  let fpm: PhpFpm;
-  let script = "";
-
-  beforeAll(async () => {
-    used = new AsyncDisposableStack();
-    const { path } = used.use(new Folder());
-    script = `${path}/script.php`;
-    await Deno.writeTextFile(script, SCRIPT);
-    fpm = used.use(await PhpFpm.start(path, CONFIGURATION));
-  });
-  afterAll(async () => {
-    await used.disposeAsync();
-  });
+  const php = phpFpmOf(CONFIGURATION, { "script.php": SCRIPT });
+  const script = () => `${php().folder}/script.php`;
 
   function open(options: FastCGIClientOptions = {}): FastCGIClient {
-    return new FastCGIClient(fpm.socket, options);
+    return new FastCGIClient(php().socket, options);
   }
 
   function ask(
@@ -112,7 +99,7 @@ suiteWith([PHP_FPM], "FastCGIClient in front of PHP-FPM", () => {
     options: FastCGIFetchOptions = {},
   ): Promise<Response> {
     const request = new Request(`http://test${path}`, init);
-    const params = { SCRIPT_FILENAME: script, SCRIPT_NAME: "/script.php" };
+    const params = { SCRIPT_FILENAME: script(), SCRIPT_NAME: "/script.php" };
     return within(client.fetch(request, params, options), path);
   }
 
@@ -209,7 +196,7 @@ suiteWith([PHP_FPM], "FastCGIClient in front of PHP-FPM", () => {
   it("fetch() streams 10 MB, and what comes bit by bit", async () => {
     await using client = open();
     assertEquals((await textOf(client, "/large")).length, 10_000_000);
-    const file = script.replace("script.php", "gate");
+    const file = `${php().folder}/gate`;
     const reader = (await ask(client, `/gate?file=${file}`)).body!
       .pipeThrough(new TextDecoderStream()).getReader();
     assertEquals((await reader.read()).value, "begun");
@@ -248,7 +235,7 @@ suiteWith([PHP_FPM], "FastCGIClient in front of PHP-FPM", () => {
     await using client = open({ onStderr: (line) => lines.push(line) });
     const response = await within(
       client.fetch(new Request("http://test/"), {
-        SCRIPT_FILENAME: `${script}.none`,
+        SCRIPT_FILENAME: `${script()}.none`,
       }),
       "an answer",
     );
@@ -302,7 +289,7 @@ suiteWith([PHP_FPM], "FastCGIClient in front of PHP-FPM", () => {
     await using client = open();
     const { stdout, end } = await client.send({
       REQUEST_METHOD: "GET",
-      SCRIPT_FILENAME: script,
+      SCRIPT_FILENAME: script(),
       PATH_INFO: "/ignored",
     });
     assertMatch(

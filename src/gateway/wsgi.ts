@@ -164,8 +164,12 @@ class WsgiCall {
   #sendAll(chunks: readonly unknown[]): void {
     for (let i = 0; i < chunks.length; i++) checkChunk(chunks[i]);
     this.#begin();
+    // A long chunk is still being sent when close() may have its memory reused.
+    const mustCopy = "close" in chunks;
     for (let i = 0; i < chunks.length; i++) {
-      this.#response.write(chunks[i] as WsgiChunk);
+      const chunk = chunks[i] as WsgiChunk;
+      const isLent = mustCopy && typeof chunk !== "string";
+      this.#response.write(isLent ? chunk.slice() : chunk);
     }
   }
 

@@ -360,3 +360,15 @@ Deno.test("strings are encoded in the gateway's charset", async () => {
     assertEquals([...answer.body], [0x68, 0xe9]);
   }
 });
+
+Deno.test("a body in an array is sent as it was when close() is called", async () => {
+  const { body } = await askWsgi(answering(() => {
+    const chunks = [10, 100_000, 10].map((length) =>
+      new Uint8Array(length).fill(1)
+    );
+    const close = () => chunks.forEach((chunk) => chunk.fill(2));
+    return Object.assign(chunks, { close });
+  }));
+  assertEquals(body.length, 100_020);
+  assert(body.every((byte) => byte === 1));
+});

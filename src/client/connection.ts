@@ -284,12 +284,13 @@ export class ClientConnection implements RecordHandler {
    * understand.
    *
    * @param id The request id.
+   * @param isBegun Whether anything of it was written: if not, it is forgotten.
    */
-  abort(id: number): void {
+  abort(id: number, isBegun: boolean): void {
     if (this.#isClosed || !this.#sinks.has(id)) return;
+    if (!isBegun) return void this.#sinks.delete(id);
     const out = new OutputBuffer(HEADER_LENGTH);
     out.header(RecordType.ABORT_REQUEST, id, 0);
-    const bytes = out.bytes.subarray(0, out.length);
     if (this.isShared) {
       this.#sinks.set(id, DROPPED);
       this.#dropped++;
@@ -297,12 +298,12 @@ export class ClientConnection implements RecordHandler {
       if (stallTimeoutMs < Infinity) {
         this.#drainTimer ??= setTimeout(() => this.spoil(), stallTimeoutMs);
       }
-      this.write(bytes);
+      this.write(out.from(0));
       this.resume();
       return;
     }
     this.#forget();
-    this.#writer.closeWith(bytes);
+    this.#writer.closeWith(out.from(0));
   }
 
   /** Takes no further request; closes once those on it have ended. */

@@ -73,6 +73,8 @@ export class ClientExchange implements ResponseSink {
   readonly #reply: Reply;
   readonly #isAgain: boolean;
   #id = 0;
+  /** Whether the server has been sent anything of it. */
+  #isBegun = false;
   #isEnded = false;
   /** Whether more is to be sent than the write under way. */
   #isSending = true;
@@ -201,6 +203,7 @@ export class ClientExchange implements ResponseSink {
   /** Writes what is encoded; false where it is in vain. */
   async #write(out: OutputBuffer): Promise<boolean> {
     if (this.#isFinished) return false;
+    this.#isBegun = true;
     const isWritten = await this.#connection.write(out.from(0));
     out.clear();
     if (!isWritten) this.#awaitAnswer();
@@ -309,7 +312,7 @@ export class ClientExchange implements ResponseSink {
 
   #giveUp(error: unknown, isAborted = false): void {
     if (this.#isFinished) return;
-    if (!this.#isEnded) this.#connection.abort(this.#id);
+    if (!this.#isEnded) this.#connection.abort(this.#id, this.#isBegun);
     this.#fail(error, isAborted);
   }
 

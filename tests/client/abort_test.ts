@@ -7,6 +7,7 @@ import type { FastCgiError } from "../../src/errors.ts";
 import { answering, get, settle, text, whole } from "../support/answering.ts";
 import { served } from "../support/clients.ts";
 import { inFolder } from "../support/folder.ts";
+import { Multiplexing } from "../support/multiplexing.ts";
 import { within } from "../support/peer.ts";
 import { gate } from "../support/running.ts";
 import {
@@ -15,7 +16,7 @@ import {
   readRequest,
   Scripted,
 } from "../support/scripted.ts";
-import { record, response, STDOUT } from "../support/wire.ts";
+import { ABORT, BEGIN, record, response, STDOUT } from "../support/wire.ts";
 
 Deno.test("FastCGIClient.fetch() refuses a request whose signal has fired, and does not connect", async () => {
   await using server = answering();
@@ -193,6 +194,30 @@ Deno.test("FastCGIClient ends the request where the response's body is cancelled
   const got = await client.fetch(get());
   await got.body!.cancel();
   await within(ended.promise, "FCGI_ABORT_REQUEST and the end");
+});
+
+Deno.test("FastCGIClient aborts on a shared connection only what it has begun, whenever the signal fires", async () => {
+  await using server = new Multiplexing({ FCGI_MPXS_CONNS: "1" });
+  await using client = new FastCGIClient(server.address, {
+    maxRequestsPerConnection: 100,
+  });
+  await client.values();
+  for (let turns = 0; turns < 30; turns++) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const fetching = client.fetch(get({ method: "POST", body: "a", signal }));
+    for (let i = 0; i < turns; i++) await null;
+    controller.abort();
+    await assertRejects(() => fetching);
+  }
+  const last = text(client, new Request("http://test/last"));
+  const { id, peer } = await server.request("/last");
+  const idsOf = (type: number) =>
+    server.records.filter((one) => one.type === type).map(({ id }) => id);
+  // Those that were, hold their ids until the server has ended them.
+  assertEquals(idsOf(BEGIN), [...idsOf(ABORT), id]);
+  await peer.send(response("Content-Type: text/plain\r\n\r\nlast", id));
+  assertEquals(await last, "last");
 });
 
 /**

@@ -111,7 +111,9 @@ function sendRest(
   }
   if (output.hasNoBody) {
     output.tellsLength = false;
-    return drop(exchange, body);
+    // Not waited for: it may take for ever, and nothing of it is sent.
+    drop(exchange, body);
+    return;
   }
   return sendStream(exchange, body, isEvents);
 }

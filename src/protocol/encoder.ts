@@ -79,6 +79,7 @@ export class OutputBuffer {
     this.length = 0;
     if (this.bytes.length > this.capacity) {
       this.bytes = new Uint8Array(this.capacity);
+      this.#view = this.bytes;
     }
   }
 

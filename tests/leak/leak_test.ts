@@ -6,6 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { DEADLINE_MS, Peer, within } from "../support/peer.ts";
 import type { Target } from "../support/peer.ts";
 import {
+  BEGIN,
   begin,
   concatLarge,
   GET,
@@ -243,6 +244,36 @@ Deno.test({
         }, 10_000);
       });
     }
+  },
+});
+
+Deno.test({
+  name: "buffers that had to grow are kept no larger than they were",
+  ignore,
+  async fn() {
+    await using host = await Host.start();
+    const malformed = record(BEGIN, 1);
+    const times = 10_000;
+    using first = await Peer.connect(host.unix);
+    await first.ask(malformed);
+    const length = times * first.reads.reduce((sum, n) => sum + n, 0);
+    const flood = concatLarge(new Array(times).fill(malformed));
+    const { external } = await host.memory();
+    // All at once, for what one gives back the next would take.
+    const conns: Deno.Conn[] = [];
+    for (let i = 0; i < 32; i++) {
+      const conn = await connect(host.unix);
+      conns.push(conn);
+      for (let at = 0; at < flood.length;) {
+        at += await within(conn.write(flood.subarray(at)), "bytes to be taken");
+      }
+    }
+    const held = (await host.memory()).external - external;
+    assert(held > 2 * POOLED, `${held} bytes are held, which shows nothing`);
+    for (const conn of conns) await within(skip(conn, length), "answers");
+    const kept = (await host.memory()).external - external;
+    for (const conn of conns) conn.close();
+    assert(kept < POOLED, `${kept} bytes are kept`);
   },
 });
 

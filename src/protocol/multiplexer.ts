@@ -303,6 +303,7 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
     if (this.#viewedId === request.id) {
       this.#viewedId = NULL_REQUEST_ID;
       buffer = this.#view;
+      this.#view = EMPTY;
       start = this.#viewStart;
       end = this.#viewEnd;
     } else if (request.gathered !== null) {

@@ -157,7 +157,10 @@ export class Connection implements DispatcherHost, WriterHandler {
       }
       this.#parse(buffer, length);
       if (length === buffer.length) this.#growInput();
-      else if (this.isDone) this.#returnInput();
+      // The next read may be pending for as long as the services take.
+      else if (this.#largeInput !== null && !this.dispatcher.awaitsInput) {
+        this.#returnInput();
+      }
     }
   }
 
@@ -170,8 +173,7 @@ export class Connection implements DispatcherHost, WriterHandler {
       this.multiplexer.settle();
     } catch (error) {
       this.#isParsing = false;
-      this.#break(error, buffer[0]!);
-      return;
+      return this.#break(error, buffer[0]!);
     }
     this.#isParsing = false;
     const { isAtBoundary } = this.#parser;
@@ -324,10 +326,7 @@ export class Connection implements DispatcherHost, WriterHandler {
     if (this.closingAt > 0 || this.#isClosed) return;
     this.#owner.clock.arm();
     this.closingAt = this.now;
-    if (this.endedAt > 0) {
-      this.shut();
-      return;
-    }
+    if (this.endedAt > 0) return this.shut();
     this.#transport.closeWrite().catch(() => this.shut());
     this.wakeUp();
   }

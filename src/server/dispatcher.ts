@@ -149,6 +149,14 @@ export class Dispatcher implements MultiplexerHandler<Exchange> {
     this.#host.writer.output.unknownType(type);
   }
 
+  /** Whether anything of a request in flight is still to come. */
+  get awaitsInput(): boolean {
+    for (const exchange of this.#host.multiplexer.requests()) {
+      if (!exchange.isInputComplete) return true;
+    }
+    return false;
+  }
+
   /** Whether input that is not read holds the connection up. */
   get isStalled(): boolean {
     return this.#stalled > 0;

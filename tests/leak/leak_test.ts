@@ -278,6 +278,43 @@ Deno.test({
 });
 
 Deno.test({
+  name: "idle connections keep none of the buffers that bodies come in with",
+  ignore,
+  async fn() {
+    await using host = await Host.start();
+    const stdin = "x".repeat(2_500);
+    const of = (CONTENT_LENGTH: string) =>
+      pairs({ ...GET, REQUEST_URI: "/body", CONTENT_LENGTH });
+    const { external } = await host.memory();
+    const peers: Peer[] = [];
+    // As many at once as are lent, and again.
+    for (let waves = 0; waves < 3; waves++) {
+      const wave = await Promise.all(
+        Array.from({ length: 64 }, () => Peer.connect(host.unix)),
+      );
+      peers.push(...wave);
+      for (const peer of wave) {
+        await peer.send(
+          begin(1),
+          stream(PARAMS, 1, of("5000")),
+          record(STDIN, 1, stdin),
+        );
+      }
+      for (const peer of wave) {
+        await peer.ask(
+          concatLarge([begin(2), stream(PARAMS, 2, of("0"))]),
+          2,
+        );
+      }
+      for (const peer of wave) await peer.ask(record(STDIN, 1, stdin));
+    }
+    const kept = (await host.memory()).external - external;
+    for (const peer of peers) peer.close();
+    assert(kept < POOLED, `${kept} bytes are kept`);
+  },
+});
+
+Deno.test({
   name:
     "a body in records of one byte that nobody reads takes memory within bounds",
   ignore,

@@ -22,20 +22,29 @@ const PATIENCE_MS = 5_000;
 const LAST_EVENTS = ["unload", "error", "unhandledrejection"] as const;
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
-/** What takes bytes, all of them, and tells of each piece that it has them. */
+/** What takes some of the bytes it is given. */
+interface Output extends Disposable {
+  write(bytes: Uint8Array): Promise<number>;
+  writeSync(bytes: Uint8Array): number;
+}
+
+/** Where lines go. */
 interface Target {
-  append(bytes: Uint8Array, took: (length: number) => void): Promise<void>;
-  appendSync(bytes: Uint8Array): void;
+  /** The most bytes that are written at once, unless a line has more. */
+  readonly mostBytes: number;
+  open(): Promise<Output>;
+  openSync(): Output;
 }
 
 /** The outputs of the process, by their names. */
 const OUTPUTS: Readonly<Record<string, () => Target>> = {
-  "-": () => new OutputTarget(Deno.stdout),
-  "stdout": () => new OutputTarget(Deno.stdout),
-  "/dev/stdout": () => new OutputTarget(Deno.stdout),
-  "stderr": () => new OutputTarget(Deno.stderr),
-  "/dev/stderr": () => new OutputTarget(Deno.stderr),
+  "-": () => outputTarget(Deno.stdout),
+  "stdout": () => outputTarget(Deno.stdout),
+  "/dev/stdout": () => outputTarget(Deno.stdout),
+  "stderr": () => outputTarget(Deno.stderr),
+  "/dev/stderr": () => outputTarget(Deno.stderr),
 };
 
 /**
@@ -128,6 +137,9 @@ class LogFile {
   readonly #target: Target;
   readonly #report: (message: string) => void;
   #waiting = "";
+  /** What is being written, and where begins what the system was not given. */
+  #batch: Uint8Array = new Uint8Array(0);
+  #given = 0;
   #lost = 0;
   #hasFailed = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
@@ -157,9 +169,9 @@ class LogFile {
   ): Promise<LogFile> {
     if (isOutput(name)) return new LogFile(name, OUTPUTS[name]!(), report);
     requirePermissions([permissionFor("write", name)]);
-    const target = new FileTarget(name);
+    const target = fileTarget(name);
     try {
-      const opened = target.append(new Uint8Array(0), () => {});
+      const opened = target.open().then((file) => file[Symbol.dispose]());
       await soon(opened, "nobody reads from it");
     } catch (error) {
       throw new StartError(
@@ -209,15 +221,11 @@ class LogFile {
 
   async #write(): Promise<void> {
     while (this.#waiting !== "") {
-      const batch = this.#waiting;
-      this.#waiting = "";
-      let written = 0;
       try {
-        await this.#target.append(encoder.encode(batch), (length) => {
-          written += length;
-        });
+        using output = await this.#target.open();
+        await this.#writeBatch(output);
       } catch (error) {
-        this.#failed(batch.slice(written), error);
+        this.#failed(error);
         return;
       }
       this.#recovered();
@@ -225,9 +233,33 @@ class LogFile {
     this.#disarm();
   }
 
-  /** Tried again with the next batch. */
-  #failed(rest: string, error: unknown): void {
-    this.#waiting = rest + this.#waiting;
+  async #writeBatch(output: Output): Promise<void> {
+    // Not before, for what waits can still be written at the last moment.
+    const bytes = this.#batch = encoder.encode(this.#waiting);
+    this.#waiting = "";
+    this.#given = 0;
+    while (this.#given < bytes.length) {
+      let at = this.#given;
+      const end = this.#given = endOfPiece(bytes, at, this.#target.mostBytes);
+      try {
+        while (at < end) at += await output.write(bytes.subarray(at, end));
+      } catch (error) {
+        const rest = decoder.decode(bytes.subarray(at, end)) + this.#takeRest();
+        this.#waiting = rest + this.#waiting;
+        throw error;
+      }
+    }
+  }
+
+  /** Takes what the system was not given of what is being written. */
+  #takeRest(): string {
+    const rest = this.#batch.subarray(this.#given);
+    this.#given = this.#batch.length;
+    return decoder.decode(rest);
+  }
+
+  /** It is tried again; what was written is not. */
+  #failed(error: unknown): void {
     if (!this.#hasFailed) {
       this.#report(
         `Cannot write the log ${this.#name}, trying again: ${messageOf(error)}`,
@@ -251,12 +283,17 @@ class LogFile {
 
   /** The process ends at once. */
   readonly #last = (): void => {
-    const batch = this.#waiting;
+    const lines = this.#takeRest() + this.#waiting;
     this.#waiting = "";
     try {
-      this.#target.appendSync(encoder.encode(batch));
+      const bytes = encoder.encode(lines);
+      using output = this.#target.openSync();
+      for (let at = 0; at < bytes.length;) {
+        const end = endOfPiece(bytes, at, this.#target.mostBytes);
+        at += output.writeSync(bytes.subarray(at, end));
+      }
     } catch (error) {
-      this.#lost += batch.split("\n").length - 1;
+      this.#lost += lines.split("\n").length - 1;
       this.#report(`Cannot write the log ${this.#name}: ${messageOf(error)}`);
     }
     this.#disarm();
@@ -284,25 +321,12 @@ class LogFile {
   }
 }
 
-class FileTarget implements Target {
-  readonly #path: string;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  async append(
-    bytes: Uint8Array,
-    took: (length: number) => void,
-  ): Promise<void> {
-    using file = await Deno.open(this.#path, OPEN);
-    await writeAll(file, bytes, took);
-  }
-
-  appendSync(bytes: Uint8Array): void {
-    using file = Deno.openSync(this.#path, OPEN);
-    writeAllSync(file, bytes);
-  }
+function fileTarget(path: string): Target {
+  return {
+    mostBytes: Infinity,
+    open: () => Deno.open(path, OPEN),
+    openSync: () => Deno.openSync(path, OPEN),
+  };
 }
 
 /** The file is for its owner and group: it tells who asked for what. */
@@ -314,62 +338,33 @@ const OPEN: Deno.OpenOptions = { append: true, create: true, mode: 0o640 };
  */
 const PIPE_LENGTH = 4096;
 
+/** An output of the process, which it may share with others. */
+function outputTarget(to: typeof Deno.stdout): Target {
+  const output: Output = {
+    write: (bytes) => to.write(bytes),
+    writeSync: (bytes) => to.writeSync(bytes),
+    [Symbol.dispose]() {},
+  };
+  return {
+    mostBytes: PIPE_LENGTH,
+    open: () => Promise.resolve(output),
+    openSync: () => output,
+  };
+}
+
 const NEWLINE = 10;
 
-/** Whole lines, as many at a time as a pipe takes in one piece. */
-function* pipefuls(bytes: Uint8Array): Iterable<Uint8Array> {
-  for (let start = 0; start < bytes.length;) {
-    const most = start + PIPE_LENGTH;
-    let end = bytes.length;
-    if (end > most) {
-      end = bytes.lastIndexOf(NEWLINE, most - 1) + 1;
-      // A line that is longer than that.
-      if (end <= start) end = bytes.indexOf(NEWLINE, start) + 1;
-    }
-    yield bytes.subarray(start, end);
-    start = end;
-  }
-}
-
-/** An output of the process, which it may share with others. */
-class OutputTarget implements Target {
-  readonly #output: typeof Deno.stdout;
-
-  constructor(output: typeof Deno.stdout) {
-    this.#output = output;
-  }
-
-  async append(
-    bytes: Uint8Array,
-    took: (length: number) => void,
-  ): Promise<void> {
-    for (const lines of pipefuls(bytes)) {
-      await writeAll(this.#output, lines, took);
-    }
-  }
-
-  appendSync(bytes: Uint8Array): void {
-    for (const lines of pipefuls(bytes)) writeAllSync(this.#output, lines);
-  }
-}
-
-async function writeAll(
-  to: { write(bytes: Uint8Array): Promise<number> },
+/** Where what begins at an offset ends: whole lines, so many bytes at most. */
+function endOfPiece(
   bytes: Uint8Array,
-  took: (length: number) => void,
-): Promise<void> {
-  for (let at = 0; at < bytes.length;) {
-    const length = await to.write(bytes.subarray(at));
-    took(length);
-    at += length;
-  }
-}
-
-function writeAllSync(
-  to: { writeSync(bytes: Uint8Array): number },
-  bytes: Uint8Array,
-): void {
-  for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
+  start: number,
+  mostBytes: number,
+): number {
+  const most = start + mostBytes;
+  if (bytes.length <= most) return bytes.length;
+  const end = bytes.lastIndexOf(NEWLINE, most - 1) + 1;
+  // A line may be longer than that.
+  return end > start ? end : bytes.indexOf(NEWLINE, start) + 1;
 }
 
 /** A promise's outcome, or an error where it takes too long. */

@@ -278,11 +278,16 @@ export class OutputBuffer {
         return i;
       }
     }
-    this.reserve(text.length * 3);
-    const { written } = textEncoder.encodeInto(
+    // What is ASCII needs no more room: to grow takes longer than all the rest.
+    this.reserve(text.length);
+    let { read, written } = textEncoder.encodeInto(
       text,
       this.bytes.subarray(start),
     );
+    if (read < text.length) {
+      this.reserve(text.length * 3);
+      ({ written } = textEncoder.encodeInto(text, this.bytes.subarray(start)));
+    }
     this.length = start + written;
     return written;
   }

@@ -209,6 +209,16 @@ Deno.test("OutputBuffer.text() writes UTF-8 of any length", () => {
   }
 });
 
+Deno.test("OutputBuffer.text() does not grow a buffer that has room", () => {
+  for (const text of ["x".repeat(1000), "x".repeat(998) + "\u00e9"]) {
+    const out = new OutputBuffer(1001);
+    const first = out.bytes;
+    out.raw(hex("'<'"));
+    assertEquals(out.text(text), 1000);
+    assert(out.bytes === first);
+  }
+});
+
 Deno.test("OutputBuffer.reserve() keeps what is written, and at least doubles", () => {
   const out = new OutputBuffer(16);
   out.raw(hex("'0123456789'"));

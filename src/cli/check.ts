@@ -43,8 +43,8 @@ Status: 0 where there is no problem, 1 where there is one, 2 where an argument
 is wrong.
 `;
 
-/** How long what needs no thought may take. */
-const PROBE_MS = 1_000;
+/** How long what needs no thought may take, on a machine that has other work. */
+const PROBE_MS = 2_500;
 
 /** Where to look. */
 type Address = TcpListenOptions | UnixListenOptions;

@@ -75,7 +75,13 @@ export class ResponseSender {
     }
     checkParts(parts);
     const { head, isEvents } = this.#headOf(parts);
-    response.beginWith(head, status);
+    try {
+      response.beginWith(head, status);
+    } catch (error) {
+      // A header that is too long: nobody will read the stream.
+      if (body instanceof this.#ReadableStream) drop(exchange, body, error);
+      throw error;
+    }
     if (typeof body === "string") {
       exchange.write(body);
       return;

@@ -178,6 +178,17 @@ bothWays("a stream longer than its Content-Length is cut off", async (way) => {
   assertStringIncludes(`${logged}`, "2 bytes longer");
 });
 
+bothWays("a stream is cancelled whose header cannot be sent", async (way) => {
+  const { stream, cancelled } = steps(1);
+  const { status } = await way.ask(() =>
+    new Response(stream, { headers: { "x-long": "x".repeat(70_000) } })
+  );
+  assertEquals(status, 500);
+  assertEquals(cancelled.map((reason) => (reason as Error).name), [
+    "RangeError",
+  ]);
+});
+
 bothWays(
   "a stream that goes on after its Content-Length is cancelled once, and logged",
   async (way) => {

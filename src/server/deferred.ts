@@ -24,3 +24,15 @@ export function settle(
   if (error === null) waiting?.resolve();
   else waiting?.reject(error);
 }
+
+/**
+ * Lets whatever else is waiting run.
+ *
+ * @returns Settles in a later turn of the event loop.
+ */
+export function nextTurn(): Promise<void> {
+  const { setImmediate } = globalThis as unknown as {
+    setImmediate(callback: () => void): void;
+  };
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -8,7 +8,7 @@ import { AbortedError } from "../errors.ts";
 import { Role } from "../protocol/constants.ts";
 import type { ProtocolStatus } from "../protocol/constants.ts";
 import type { Phase } from "../protocol/multiplexer.ts";
-import { deferred, settle } from "./deferred.ts";
+import { deferred, nextTurn, settle } from "./deferred.ts";
 import type { ResponseHold } from "./hold.ts";
 import { HIGH_WATER, Output } from "./output.ts";
 import { RequestInput } from "./request_input.ts";
@@ -190,12 +190,11 @@ export class Exchange extends RequestInput {
   write(chunk: string | Uint8Array): Promise<void> {
     if (!this.isOpen) return this.#refused();
     this.#push(chunk, false);
-    if (this.output.queued <= HIGH_WATER) return RESOLVED;
-    if (this.#drained === null) {
-      this.#drained = deferred();
-      this.#flushSoon();
+    if (this.output.queued <= HIGH_WATER) {
+      return this.output.hasDropped() ? nextTurn() : RESOLVED;
     }
-    return this.#drained.promise;
+    if (this.#drained === null) this.#flushSoon();
+    return this.#drained!.promise;
   }
 
   /**
@@ -230,6 +229,7 @@ export class Exchange extends RequestInput {
   // A large response that is complete in the same turn shall still get its
   // length: the flush waits for the reactions that are already in line.
   #flushSoon(): void {
+    this.#drained = deferred();
     RESOLVED.then(() => RESOLVED).then(() => {
       if (!this.isOpen || this.#drained === null) return;
       if (this.hold !== null) return void this.flush();

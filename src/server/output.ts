@@ -56,6 +56,8 @@ export class Output {
   queued = 0;
   /** Body bytes written so far, those of #text not counted. */
   #written = 0;
+  /** Body bytes written that are not sent. */
+  #dropped = 0;
   /** Body bytes that have left. */
   bodyBytes = 0;
   /** Whether no body is sent: HEAD, and some statuses. */
@@ -133,6 +135,7 @@ export class Output {
     const excess = Math.max(0, bytes.length - room);
     if (excess > 0) bytes = bytes.subarray(0, bytes.length - excess);
     this.#written += bytes.length;
+    this.#dropped += this.hasNoBody ? bytes.length : excess;
     if (!this.hasNoBody && bytes.length > 0) {
       this.queued += bytes.length;
       // Past the mark the caller waits until its bytes have been taken; before,
@@ -142,6 +145,16 @@ export class Output {
       this.#append(isOwn ? bytes : bytes.slice());
     }
     return excess;
+  }
+
+  /**
+   * Whether so much was written, and dropped, since this was last asked that the
+   * writer is to be held back all the same: nothing else would do it.
+   */
+  hasDropped(): boolean {
+    if (this.#dropped <= HIGH_WATER) return false;
+    this.#dropped = 0;
+    return true;
   }
 
   #append(bytes: Uint8Array): void {

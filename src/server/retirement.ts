@@ -8,6 +8,7 @@
 // 3,000 where only quiet connections end.
 
 import type { Connection } from "./connection.ts";
+import { nextTurn } from "./deferred.ts";
 
 /** How long all of it may take. */
 const RETIRE_MS = 1_000;
@@ -60,10 +61,5 @@ const TURNS = 128;
 
 /** Settles when all that had come to the sockets has been noticed. */
 export async function socketsSeen(): Promise<void> {
-  const { setImmediate } = globalThis as unknown as {
-    setImmediate(callback: () => void): void;
-  };
-  for (let i = 0; i < TURNS; i++) {
-    await new Promise<void>((resolve) => setImmediate(resolve));
-  }
+  for (let i = 0; i < TURNS; i++) await nextTurn();
 }

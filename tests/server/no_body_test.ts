@@ -4,7 +4,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { gate, Running } from "../support/running.ts";
 import type { Service } from "../support/running.ts";
-import { request } from "../support/wire.ts";
+import { within } from "../support/peer.ts";
+import { ABORT, record, request } from "../support/wire.ts";
 
 /** Answers that carry no body, whatever is written. */
 const BODILESS: [
@@ -140,3 +141,34 @@ Deno.test("HEAD beyond maxRequestsPerConnection is refused without a body byte",
   assert(answer.protocolStatus === 2);
   resolve();
 });
+
+for (
+  const [what, chunk, method] of [
+    ["bytes that HEAD drops", new Uint8Array(1_000), "HEAD"],
+    ["strings that HEAD drops", "x".repeat(1_000), "HEAD"],
+    ["bytes past the Content-Length", new Uint8Array(30_000), "GET"],
+  ] as const
+) {
+  Deno.test(`write() of ${what}, awaited without an end, lets others through`, async () => {
+    let isOver = false;
+    const left = gate();
+    await using host = new Running(async (request, response) => {
+      if (request.url.pathname === "/next") return;
+      if (method === "GET") response.headers.set("content-length", "1");
+      try {
+        for (let i = 0; i < 2_000_000; i++) await response.write(chunk);
+        isOver = true;
+      } finally {
+        left.resolve();
+      }
+    });
+    using peer = await host.connect();
+    using other = await host.connect();
+    await peer.send(request({ params: { REQUEST_METHOD: method } }));
+    const next = request({ params: { REQUEST_URI: "/next" } });
+    assertEquals((await other.ask(next)).status, 200);
+    await peer.send(record(ABORT, 1));
+    await within(left.promise, "the service to end");
+    assert(!isOver, "all was written before another was answered");
+  });
+}

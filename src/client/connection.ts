@@ -242,7 +242,7 @@ export class ClientConnection implements RecordHandler {
     }
     this.#pending = null;
     if (this.#isClosed) return;
-    if (length === null) {
+    if (!length) {
       this.#lose(null);
       return;
     }

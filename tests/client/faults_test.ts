@@ -307,6 +307,19 @@ Deno.test("FastCGIClient.fetch() gives an answer of a server that closed before 
   });
 });
 
+Deno.test("FastCGIClient.fetch() takes a read of 0 bytes for the end, as one of null", async () => {
+  await using server = new Scripted((peer) => readRequest(peer).then(() => {}));
+  for (const end of [0, null]) {
+    await using client = new FastCGIClient({
+      async connect(): Promise<Transport> {
+        const conn = await Deno.connect(server.address);
+        return Object.assign(conn, { read: () => Promise.resolve(end) });
+      },
+    });
+    await assertRejects(() => client.fetch(get()), ClosedError);
+  }
+});
+
 Deno.test("FastCGIClient.fetch() fails with CONNECT_FAILED where nobody listens", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;

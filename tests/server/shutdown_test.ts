@@ -21,19 +21,27 @@ import {
 
 const ok: Service = (_, response) => void response.write("ok");
 
+/** Answers `/slow` only when it is told to, and says that it has been asked. */
+function slowly(
+  started: PromiseWithResolvers<void>,
+  until: Promise<void>,
+): Service {
+  return async (request, response) => {
+    if (request.url.pathname === "/slow") {
+      started.resolve();
+      await until;
+    }
+    response.write("ok");
+  };
+}
+
 for (const unix of [false, true]) {
   const socket = unix ? "a Unix socket" : "TCP";
 
   Deno.test(`shutdown() finishes what is in flight, closes idle connections and refuses new ones over ${socket}`, async () => {
     const started = gate();
     const { promise, resolve } = gate();
-    await using host = new Running(async (request, response) => {
-      if (request.url.pathname === "/slow") {
-        started.resolve();
-        await promise;
-      }
-      response.write("ok");
-    }, { unix });
+    await using host = new Running(slowly(started, promise), { unix });
     using idle = await host.connect();
     using used = await host.connect();
     await used.ask(request());
@@ -61,13 +69,10 @@ for (const unix of [false, true]) {
   Deno.test(`shutdown() answers whom maxConnections kept waiting over ${socket}`, async () => {
     const started = gate();
     const { promise, resolve } = gate();
-    await using host = new Running(async (request, response) => {
-      if (request.url.pathname === "/slow") {
-        started.resolve();
-        await promise;
-      }
-      response.write("ok");
-    }, { maxConnections: 1, unix });
+    await using host = new Running(slowly(started, promise), {
+      maxConnections: 1,
+      unix,
+    });
     using busy = await host.connect();
     await busy.send(request({ params: { REQUEST_URI: "/slow" } }));
     await started.promise;

@@ -125,6 +125,18 @@ Deno.test("shutdown() answers a connection that was accepted and asks only then"
   await within(stopping, "the server to stop");
 });
 
+/** Sends what follows the first five bytes of a request; its answer is the last. */
+async function askRest(peer: Peer): Promise<void> {
+  await peer.send(
+    begin().subarray(5),
+    stream(PARAMS, 1, pairs(GET)),
+    record(STDIN, 1),
+  );
+  assertEquals((await peer.answer()).text, "ok");
+  assertEquals(await peer.toEnd(), []);
+  peer.close();
+}
+
 Deno.test("shutdown() waits for a request of which part of the first record has come", async () => {
   await using host = new Running(ok);
   using idle = await host.connect();
@@ -137,14 +149,7 @@ Deno.test("shutdown() waits for a request of which part of the first record has 
   // Past the moment when connections without a request are closed.
   assertEquals(await idle.toEnd(), []);
   idle.close();
-  await peer.send(
-    begin().subarray(5),
-    stream(PARAMS, 1, pairs(GET)),
-    record(STDIN, 1),
-  );
-  assertEquals((await peer.answer()).text, "ok");
-  assertEquals(await peer.toEnd(), []);
-  peer.close();
+  await askRest(peer);
   await within(stopping, "the server to stop");
 });
 
@@ -160,14 +165,7 @@ Deno.test("shutdown() waits for a request of which part comes while it looks for
   await sending;
   assertEquals(await idle.toEnd(), []);
   idle.close();
-  await peer.send(
-    begin().subarray(5),
-    stream(PARAMS, 1, pairs(GET)),
-    record(STDIN, 1),
-  );
-  assertEquals((await peer.answer()).text, "ok");
-  assertEquals(await peer.toEnd(), []);
-  peer.close();
+  await askRest(peer);
   await within(stopping, "the server to stop");
 });
 

@@ -73,8 +73,8 @@ const NOTED_LENGTHS = 1 << 9 | 1 << 14 | 1 << 16;
  *
  * Hot: called for each request. The lengths are read in place rather than by a
  * helper that would have to return two numbers. Between system calls a branch
- * is mostly mispredicted, so that a pair of short lengths takes three: with
- * one for each length and name the walk took twice as long.
+ * is mostly mispredicted, so that a pair of short lengths takes few: with one
+ * for each length and name the walk took 1.4 to 2.4 times as long.
  *
  * @param buffer What holds the stream.
  * @param start Where it begins.

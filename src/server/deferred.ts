@@ -1,4 +1,5 @@
-// Promises that are settled from elsewhere, and that nobody need await.
+// Promises that are settled from elsewhere: by whoever has made one, or by the
+// event loop.
 
 /**
  * Makes a promise whose refusal is no unhandled rejection.

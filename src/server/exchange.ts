@@ -193,8 +193,7 @@ export class Exchange extends RequestInput {
     if (this.output.queued <= HIGH_WATER) {
       return this.output.hasDropped() ? nextTurn() : RESOLVED;
     }
-    if (this.#drained === null) this.#flushSoon();
-    return this.#drained!.promise;
+    return (this.#drained ??= this.#flushSoon()).promise;
   }
 
   /**
@@ -228,14 +227,14 @@ export class Exchange extends RequestInput {
 
   // A large response that is complete in the same turn shall still get its
   // length: the flush waits for the reactions that are already in line.
-  #flushSoon(): void {
-    this.#drained = deferred();
+  #flushSoon(): PromiseWithResolvers<void> {
     RESOLVED.then(() => RESOLVED).then(() => {
       if (!this.isOpen || this.#drained === null) return;
       if (this.hold !== null) return void this.flush();
       this.output.isFlushing = true;
       this.#host.schedule(this);
     });
+    return deferred();
   }
 
   /** What was written leaves now. Settles once it is on its way. */

@@ -3,9 +3,9 @@
 // A turn brings the requests of many connections at once. Where each answer is
 // written as it is made, the system's code takes the caches from the program's
 // and gives them back, request by request, and whoever reads the answers goes to
-// sleep between each two and has to be woken. With 64 connections that is a
-// tenth to a sixth of all time. The first answer of a turn leaves at once, so
-// that a single connection waits for nothing.
+// sleep between each two and has to be woken. With 64 connections that was 5 to
+// 20 per cent of all time. The first answer of a turn leaves at once, so that a
+// single connection waits for nothing.
 
 /** Who has something to write. */
 export interface Sender {
@@ -36,17 +36,17 @@ export class WriteBatch {
    * @param sender What is to write; it writes nothing else before.
    */
   add(sender: Sender): void {
-    if (!this.#isTurn || this.#paused > 0) {
-      if (this.#paused > 0) this.#paused--;
-      else {
-        this.#isTurn = true;
-        RESOLVED.then(this.#send);
-      }
+    if (this.#paused > 0) {
+      this.#paused--;
       sender.send();
-      return;
+    } else if (this.#isTurn) {
+      this.#waiting[this.#count++] = sender;
+      if (this.#count === TIMED) this.#since = performance.now();
+    } else {
+      this.#isTurn = true;
+      RESOLVED.then(this.#send);
+      sender.send();
     }
-    this.#waiting[this.#count++] = sender;
-    if (this.#count === TIMED) this.#since = performance.now();
   }
 
   // In line behind all that the turn has brought.

@@ -360,13 +360,13 @@ Deno.test("idleTimeoutMs begins anew with every request", async () => {
 
 Deno.test("idleTimeoutMs does not cut an answer that is read slowly", async () => {
   const length = 450_000;
-  await using host = new Running((request, response) => {
-    response.write(request.url.pathname === "/" ? "x".repeat(length) : "ok");
-  }, { unix: true, idleTimeoutMs: 100 });
+  await using host = new Running((_, response) => {
+    response.write("x".repeat(length));
+  }, { unix: true, idleTimeoutMs: 500 });
   using slow = await host.connect();
   await slow.send(request());
+  // Asked nothing: on a busy machine it may be closed before it is.
   using idle = await host.connect();
-  await idle.ask(request({ params: { REQUEST_URI: "/short" } }));
   assertEquals(await idle.toEnd(), []);
   assertEquals((await slow.answer()).body.length, length);
   assertEquals(await slow.toEnd(), []);

@@ -22,7 +22,7 @@ import {
 import type { ListenOptions } from "../server/listen_options.ts";
 import { prepare, serveOn } from "../server/server.ts";
 import type { FastCGIServer } from "../server/server.ts";
-import type { Transport, TransportListener } from "../server/transport.ts";
+import type { Accepted, TransportListener } from "../server/transport.ts";
 import type { FetchApplication, FetchService } from "./fetch.ts";
 import type {
   ServeHandler,
@@ -291,7 +291,7 @@ class InheritedOrDefault implements TransportListener {
     return this.#chosen.addr;
   }
 
-  async accept(): Promise<Transport> {
+  async accept(): Promise<Accepted> {
     await this.ready;
     return await this.#chosen.accept();
   }

@@ -3,7 +3,6 @@
 // permission: one that is missing is named in the error.
 
 import { StartError } from "../errors.ts";
-import { accepting } from "./direct_socket.ts";
 import { listenInherited } from "./inherited.ts";
 import type {
   ListenOptions,
@@ -11,6 +10,7 @@ import type {
   UnixListenOptions,
 } from "./listen_options.ts";
 import type { TransportListener } from "./transport.ts";
+import { UnixListener } from "./unix_listener.ts";
 
 /** Where to listen if nothing tells. */
 export const DEFAULT_ADDRESS: TcpListenOptions = {
@@ -91,7 +91,7 @@ function listenTcp(options: TcpListenOptions): TransportListener {
   const where = formatAddress({ hostname, port });
   requirePermissions(permissionsToListen(options));
   try {
-    return accepting(Deno.listen({ hostname, port }));
+    return Deno.listen({ hostname, port });
   } catch (error) {
     throw startError(error, where);
   }
@@ -114,12 +114,15 @@ function listenUnix(options: UnixListenOptions): TransportListener {
   requirePermissions(permissionsToListen(options));
   const ids = [idOf(options.owner, "passwd"), idOf(options.group, "group")];
   const listener = bind(path);
-  try {
+  const setRights = (path: string) => {
     if (options.mode !== undefined) Deno.chmodSync(path, options.mode);
     const [uid, gid] = ids;
     if (uid !== null || gid !== null) {
       Deno.chownSync(path, uid ?? null, gid ?? null);
     }
+  };
+  try {
+    setRights(path);
   } catch (error) {
     listener.close();
     throw new StartError(
@@ -130,49 +133,7 @@ function listenUnix(options: UnixListenOptions): TransportListener {
       { cause: error },
     );
   }
-  return refusing(accepting(listener), path);
-}
-
-/**
- * Makes the file of a listening Unix socket go before it does. The runtime
- * removes it by its name once the last `accept` has ended, whose ever it is by
- * then: that of a server which was started meanwhile is kept aside for so long.
- */
-function refusing(listener: TransportListener, path: string) {
-  const accept = listener.accept.bind(listener);
-  const close = listener.close.bind(listener);
-  let accepting: Promise<unknown> = Promise.resolve();
-  let isGone = false;
-  return Object.assign(listener, {
-    accept: () => {
-      const accepted = accept();
-      accepting = accepted;
-      return accepted;
-    },
-    refuse: () => {
-      const folder = path.replace(/[^/]*$/, "") || ".";
-      const write = { name: "write", path: folder } as const;
-      if (Deno.permissions.querySync(write).state !== "granted") return;
-      isGone = isDone(() => Deno.removeSync(path));
-    },
-    close: () => {
-      const aside = `${path}.${crypto.randomUUID()}`;
-      const isAside = isGone && isDone(() => Deno.renameSync(path, aside));
-      close();
-      if (!isAside) return;
-      const back = () => Deno.renameSync(aside, path);
-      accepting.then(back, back);
-    },
-  });
-}
-
-function isDone(change: () => void): boolean {
-  try {
-    change();
-    return true;
-  } catch {
-    return false; // There is no such file.
-  }
+  return new UnixListener(listener, path, setRights);
 }
 
 function bind(path: string): Deno.Listener {

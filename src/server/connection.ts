@@ -1,5 +1,5 @@
 // Connection: one socket, from accept to close. It joins the parser, the
-// multiplexer, the exchanges and the writer to a Transport: one read, as many
+// multiplexer, the exchanges and the writer to a Wire: one read, as many
 // requests as it holds, one write. Time-outs are looked after in time_outs.ts.
 //
 // Hot. A short answer is not written by the service but at the end of the read
@@ -16,13 +16,15 @@ import type { Exchange } from "./exchange.ts";
 import { explainFraming } from "./gate.ts";
 import type { Input } from "./input.ts";
 import type { Pool } from "./pool.ts";
-import type { Transport } from "./transport.ts";
+import { Reader } from "./reader.ts";
+import type { ReaderHandler } from "./reader.ts";
+import type { Wire } from "./wire.ts";
 import { Writer } from "./writer.ts";
 import type { WriterHandler, WriterSupplies } from "./writer.ts";
 
 /** The server, as a connection sees it. */
 export interface ConnectionOwner extends WriterSupplies, DispatcherOwner {
-  /** Read buffers of {@linkcode LARGE_INPUT} bytes. */
+  /** Large read buffers, see {@linkcode Reader}. */
   readonly largeInputs: Pool<Uint8Array>;
   /** Whether a graceful stop is under way. */
   readonly isStopping: boolean;
@@ -34,35 +36,23 @@ export interface ConnectionOwner extends WriterSupplies, DispatcherOwner {
   closed(connection: Connection): void;
 }
 
-/**
- * The read buffer of a new connection: 2 KiB hold a usual request. With 64 KiB
- * 10,000 idle connections would hold 600 MB.
- */
-const FIRST_INPUT = 2 * 1024;
-/** What it grows to where requests fill it. */
-const OWN_INPUT = 8 * 1024;
-/**
- * The read buffer lent to one that brings more: as much as the system holds of
- * a Unix socket. With 64 KiB an upload takes four times the reads.
- */
-export const LARGE_INPUT = 256 * 1024;
 /** Input dropped after the last answer before the connection is shut. */
 const CLOSE_BYTES = 16 * 1024 * 1024;
 
 /** One connection of a web server. */
-export class Connection implements DispatcherHost, WriterHandler {
+export class Connection
+  implements DispatcherHost, ReaderHandler, WriterHandler {
   readonly #owner: ConnectionOwner;
-  readonly #transport: Transport;
+  readonly #wire: Wire;
   readonly limits: Limits;
   /** What is done with the requests that come. */
   readonly dispatcher: Dispatcher;
   /** The requests in flight. */
   readonly multiplexer: Multiplexer<Exchange>;
   readonly #parser: RecordParser;
+  readonly #reader: Reader;
   /** What is sent. */
   readonly writer: Writer;
-  #ownInput = new Uint8Array(FIRST_INPUT);
-  #largeInput: Uint8Array | null = null;
   #isParsing = false;
   #isClosed = false;
   #closesWhenIdle = false;
@@ -84,16 +74,17 @@ export class Connection implements DispatcherHost, WriterHandler {
   endedAt = 0;
 
   /**
-   * Takes a connection over; {@linkcode Connection.run} starts it.
+   * Takes a connection over; {@linkcode Connection.start} starts it.
    *
    * @param owner The server.
-   * @param transport The socket.
+   * @param wire The socket.
    */
-  constructor(owner: ConnectionOwner, transport: Transport) {
+  constructor(owner: ConnectionOwner, wire: Wire) {
     this.#owner = owner;
-    this.#transport = transport;
+    this.#wire = wire;
     this.limits = owner.limits;
-    this.writer = new Writer(this, owner, transport);
+    this.#reader = new Reader(this, owner.largeInputs, wire);
+    this.writer = new Writer(this, owner, wire);
     this.dispatcher = new Dispatcher(this, owner);
     this.multiplexer = new Multiplexer(this.dispatcher, owner.limits);
     this.#parser = new RecordParser(this.multiplexer);
@@ -109,7 +100,7 @@ export class Connection implements DispatcherHost, WriterHandler {
   }
 
   get remoteAddr(): Deno.Addr | undefined {
-    return this.#transport.remoteAddr;
+    return this.#wire.remoteAddr;
   }
 
   /** Whether {@linkcode Connection.probe} tells if the other end is gone. */
@@ -119,49 +110,41 @@ export class Connection implements DispatcherHost, WriterHandler {
 
   /** Lets the connection keep the process running, or not. */
   setRef(isRef: boolean): void {
-    if (isRef) this.#transport.ref();
-    else this.#transport.unref();
+    if (isRef) this.#wire.ref();
+    else this.#wire.unref();
   }
 
   report(message: string): void {
     this.#owner.report(message);
   }
 
-  /** Reads until the connection is closed. Never fails. */
-  async run(): Promise<void> {
-    try {
-      await this.#read();
-    } catch (error) {
-      // A reset is how some web servers close (Caddy, HAProxy): no error.
-      this.#lose(error);
-    }
-    this.shut();
-    this.#returnInput();
+  /** Reads until the connection is closed. */
+  start(): void {
+    this.#wire.start(this.#reader, this.writer);
+    this.#reader.read();
   }
 
-  async #read(): Promise<void> {
-    const transport = this.#transport;
-    for (;;) {
-      while (this.#isHeldUp) await this.#waitForWake();
-      if (this.closingAt > 0) this.#returnInput();
-      const buffer = this.#largeInput ?? this.#ownInput;
-      const length = await transport.read(buffer);
-      // Shut meanwhile: what ended it is over, and the clock may be stopped.
-      if (this.#isClosed) return;
-      if (!length) return await this.#atEnd();
-      this.#owner.counters.bytesIn += length;
-      if (this.closingAt > 0 || this.#isBroken) {
-        this.#drained += length;
-        if (this.#drained > CLOSE_BYTES) return;
-        continue;
-      }
-      this.#parse(buffer, length);
-      if (length === buffer.length) this.#growInput();
-      // The next read may be pending for as long as the services take.
-      else if (this.#largeInput !== null && !this.dispatcher.awaitsInput) {
-        this.#returnInput();
-      }
+  received(buffer: Uint8Array, length: number): boolean {
+    // Shut meanwhile: what ended it is over, and the clock may be stopped.
+    if (this.#isClosed) return false;
+    this.#owner.counters.bytesIn += length;
+    if (this.isDropping) {
+      this.#drained += length;
+      if (this.#drained > CLOSE_BYTES) this.shut();
+      return !this.#isClosed;
     }
+    try {
+      this.#parse(buffer, length);
+    } catch (error) {
+      this.readFailed(error);
+    }
+    return !this.#isClosed;
+  }
+
+  readFailed(error: unknown): void {
+    // A reset is how some web servers close (Caddy, HAProxy): no error.
+    this.#lose(error);
+    this.shut();
   }
 
   /** The hot path: one read's bytes, and the answers that are ready. */
@@ -205,6 +188,18 @@ export class Connection implements DispatcherHost, WriterHandler {
 
   // Reading: when not to
 
+  get heldUp(): Promise<void> | null {
+    return this.#isHeldUp ? this.#waitForWake() : null;
+  }
+
+  get awaitsMore(): boolean {
+    return this.dispatcher.awaitsInput;
+  }
+
+  get isDropping(): boolean {
+    return this.closingAt > 0 || this.#isBroken;
+  }
+
   get #isHeldUp(): boolean {
     if (this.#isClosed || this.closingAt > 0) return false;
     return this.dispatcher.isStalled || this.writer.isOverfull;
@@ -218,23 +213,6 @@ export class Connection implements DispatcherHost, WriterHandler {
   wakeUp(): void {
     this.#wake?.resolve();
     this.#wake = null;
-  }
-
-  /** The buffer was too small: the next is larger. */
-  #growInput(): void {
-    if (this.#largeInput !== null) return;
-    this.#largeInput = this.#owner.largeInputs.take();
-    if (this.#ownInput.length < OWN_INPUT) {
-      this.#ownInput = new Uint8Array(this.#ownInput.length * 2);
-    }
-  }
-
-  // Never while a read is pending, not even a cancelled one: it may still bring
-  // bytes, into what is lent to another by then.
-  #returnInput(): void {
-    if (this.#largeInput === null) return;
-    this.#owner.largeInputs.give(this.#largeInput);
-    this.#largeInput = null;
   }
 
   inputAwaited(input: Input): void {
@@ -300,8 +278,7 @@ export class Connection implements DispatcherHost, WriterHandler {
   }
 
   writeFailed(error: unknown): void {
-    this.#lose(error);
-    this.shut();
+    this.readFailed(error);
   }
 
   // Closing
@@ -327,12 +304,13 @@ export class Connection implements DispatcherHost, WriterHandler {
     this.#owner.clock.arm();
     this.closingAt = this.now;
     if (this.endedAt > 0) return this.shut();
-    this.#transport.closeWrite().catch(() => this.shut());
+    this.#wire.closeWrite().catch(() => this.shut());
     this.wakeUp();
   }
 
   /** The other end has closed its writing side: it may still read. */
-  async #atEnd(): Promise<void> {
+  async atEnd(): Promise<void> {
+    if (this.#isClosed) return;
     this.#owner.clock.arm();
     this.endedAt = this.now;
     if (!this.isDone) await this.probe();
@@ -349,17 +327,14 @@ export class Connection implements DispatcherHost, WriterHandler {
     while (!this.#isClosed && !(this.isDone && this.writer.isIdle)) {
       await this.#waitForWake();
     }
+    this.shut();
   }
 
-  /**
-   * Finds out whether the other end is gone altogether: a write of nothing
-   * fails on a Unix socket whose other end is closed, and succeeds where only
-   * its writing side is. On TCP it fails after a reset alone.
-   */
+  /** Finds out whether the other end is gone altogether. */
   async probe(): Promise<void> {
     if (this.writer.isWriting || this.#isClosed) return;
     try {
-      await this.#transport.write(new Uint8Array(0));
+      await this.#wire.probe();
     } catch (error) {
       this.#lose(error);
       this.shut();
@@ -392,7 +367,7 @@ export class Connection implements DispatcherHost, WriterHandler {
     this.#isClosed = true;
     this.#lose(undefined, reason);
     this.writer.close();
-    this.#transport.close();
+    this.#wire.close();
     this.wakeUp();
     this.#owner.closed(this);
   }

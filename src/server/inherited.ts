@@ -9,7 +9,9 @@
 import type * as NodeFs from "node:fs";
 import type * as NodeNet from "node:net";
 import { ClosedError, StartError } from "../errors.ts";
-import type { Transport, TransportListener } from "./transport.ts";
+import { socketHandleWire } from "./handle_wire.ts";
+import { handleOf, keepNudging } from "./handles.ts";
+import type { Accepted, Transport, TransportListener } from "./transport.ts";
 
 function builtin(name: "node:fs"): typeof NodeFs;
 function builtin(name: "node:net"): typeof NodeNet;
@@ -94,8 +96,9 @@ export function listenOnHandle(handle: object): InheritedListener {
 export class InheritedListener implements TransportListener {
   readonly #server: NodeNet.Server;
   readonly #accepted: NodeNet.Socket[] = [];
-  #waiting: PromiseWithResolvers<Transport> | null = null;
+  #waiting: PromiseWithResolvers<Accepted> | null = null;
   #failure: Error | null = null;
+  #stopNudging: (() => void) | null = null;
   /** Settles once it listens; fails where the descriptor does not. */
   readonly ready: Promise<void>;
 
@@ -115,7 +118,11 @@ export class InheritedListener implements TransportListener {
     this.ready = ready.promise;
     this.ready.catch(() => {});
     server.on("connection", (socket) => this.#take(socket));
-    server.on("listening", () => ready.resolve());
+    server.on("listening", () => {
+      const handle = this.addr === null ? handleOf(server) : null;
+      if (handle !== null) this.#stopNudging = keepNudging(handle);
+      ready.resolve();
+    });
     server.on("error", (error) => {
       this.#fail(
         new StartError(
@@ -140,11 +147,11 @@ export class InheritedListener implements TransportListener {
     };
   }
 
-  accept(): Promise<Transport> {
+  accept(): Promise<Accepted> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     const socket = this.#accepted.shift();
     if (socket !== undefined) {
-      return Promise.resolve(new SocketTransport(socket));
+      return Promise.resolve(acceptedOf(socket));
     }
     this.#waiting = Promise.withResolvers();
     return this.#waiting.promise;
@@ -154,7 +161,7 @@ export class InheritedListener implements TransportListener {
     const waiting = this.#waiting;
     this.#waiting = null;
     if (waiting === null) this.#accepted.push(socket);
-    else waiting.resolve(new SocketTransport(socket));
+    else waiting.resolve(acceptedOf(socket));
   }
 
   #fail(error: Error): void {
@@ -164,6 +171,7 @@ export class InheritedListener implements TransportListener {
   }
 
   close(): void {
+    this.#stopNudging?.();
     this.#server.close();
     // Accepted and never taken: their web server connects elsewhere.
     for (const socket of this.#accepted.splice(0)) socket.destroy();
@@ -179,7 +187,16 @@ export class InheritedListener implements TransportListener {
   }
 }
 
-/** A socket of `node:net`, as a {@linkcode Transport}. */
+function acceptedOf(socket: NodeNet.Socket): Accepted {
+  const { remoteAddress: hostname, remotePort: port = 0 } = socket;
+  const remoteAddr: Deno.Addr | undefined = hostname === undefined
+    ? undefined
+    : { transport: "tcp", hostname, port };
+  return socketHandleWire(socket, remoteAddr) ??
+    new SocketTransport(socket, remoteAddr);
+}
+
+/** A socket of `node:net` by its streams, as a {@linkcode Transport}. */
 class SocketTransport implements Transport {
   readonly #socket: NodeNet.Socket;
   #rest: Uint8Array | null = null;
@@ -188,16 +205,9 @@ class SocketTransport implements Transport {
   #wake: (() => void) | null = null;
   readonly remoteAddr?: Deno.Addr;
 
-  constructor(socket: NodeNet.Socket) {
+  constructor(socket: NodeNet.Socket, remoteAddr: Deno.Addr | undefined) {
     this.#socket = socket;
-    const { remoteAddress, remotePort } = socket;
-    if (remoteAddress !== undefined) {
-      this.remoteAddr = {
-        transport: "tcp",
-        hostname: remoteAddress,
-        port: remotePort ?? 0,
-      };
-    }
+    if (remoteAddr !== undefined) this.remoteAddr = remoteAddr;
     const wake = () => {
       this.#wake?.();
       this.#wake = null;
@@ -292,7 +302,7 @@ export class TentativeListener implements TransportListener {
     return this.#listener.addr;
   }
 
-  async accept(): Promise<Transport> {
+  async accept(): Promise<Accepted> {
     await (this.#settling ??= this.#settle());
     return await this.#listener.accept();
   }

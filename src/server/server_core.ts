@@ -10,17 +10,19 @@ import type { Limits } from "../options.ts";
 import { OutputBuffer } from "../protocol/encoder.ts";
 import type { AllowedClients } from "./allowed_clients.ts";
 import { Clock } from "./clock.ts";
-import { Connection, LARGE_INPUT } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import type { ConnectionOwner } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { Gate } from "./gate.ts";
 import { KEPT_PARAMS } from "./params.ts";
 import { Pool } from "./pool.ts";
+import { PromiseWire } from "./promise_wire.ts";
+import { LARGE_INPUT } from "./reader.ts";
 import { closeQuiet, socketsSeen } from "./retirement.ts";
 import { Counters } from "./stats.ts";
 import type { ServerStats } from "./stats.ts";
 import { CLOSE_TIMEOUT_MS, HALF_CLOSE_GRACE_MS, sweep } from "./time_outs.ts";
-import type { Transport, TransportListener } from "./transport.ts";
+import type { Accepted, TransportListener } from "./transport.ts";
 import { WriteBatch } from "./write_batch.ts";
 import { LARGE_OUTPUT, SMALL_OUTPUT } from "./writer.ts";
 
@@ -259,9 +261,9 @@ export class ServerCore implements ConnectionOwner {
         await this.#room.promise;
         continue;
       }
-      let transport: Transport;
+      let accepted: Accepted;
       try {
-        transport = await listener.accept();
+        accepted = await listener.accept();
       } catch (error) {
         if (!this.#isListening) break;
         if (error instanceof StartError) {
@@ -280,13 +282,13 @@ export class ServerCore implements ConnectionOwner {
       }
       this.#arrived++;
       // Accepted in the very turn of the end, and nobody left to close it.
-      if (this.#isStopped) transport.close();
-      else this.#take(transport);
+      if (this.#isStopped) accepted.close();
+      else this.#take(accepted);
     }
   }
 
-  #take(transport: Transport): void {
-    const { remoteAddr } = transport;
+  #take(accepted: Accepted): void {
+    const { remoteAddr } = accepted;
     const { allowedClients } = this.#parts;
     const isTcp = remoteAddr !== undefined && remoteAddr.transport === "tcp";
     if (isTcp) {
@@ -296,25 +298,26 @@ export class ServerCore implements ConnectionOwner {
           hostname,
           `Closed a connection from ${hostname}: it is not among the allowed clients`,
         );
-        transport.close();
+        accepted.close();
         return;
       }
       try {
         // Without it, small writes wait 44 ms for delayed acknowledgements.
-        transport.setNoDelay?.(true);
+        accepted.setNoDelay?.(true);
       } catch {
         // The other end is gone already: reading will tell.
       }
     }
-    if (!this.#isRef) transport.unref();
+    const wire = "start" in accepted ? accepted : new PromiseWire(accepted);
+    if (!this.#isRef) wire.unref();
     this.counters.accepted++;
-    const connection = new Connection(this, transport);
+    const connection = new Connection(this, wire);
     this.#connections.add(connection);
     if (this.limits.idleTimeoutMs !== Infinity) {
       this.clock.arm();
       connection.activeAt = this.clock.now;
     }
-    connection.run();
+    connection.start();
   }
 
   #sweep(): boolean {

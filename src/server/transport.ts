@@ -1,6 +1,7 @@
-// What the server needs of a socket, and no more: `Deno.Conn` and
-// `Deno.Listener` have it as they are, and an inherited descriptor is given it
-// by inherited.ts.
+// What is needed of a socket, and no more: `Deno.Conn` and `Deno.Listener` have
+// it as they are, and an inherited descriptor is given it by inherited.ts.
+
+import type { Wire } from "./wire.ts";
 
 /** One accepted connection. */
 export interface Transport {
@@ -22,12 +23,15 @@ export interface Transport {
   unref(): void;
 }
 
+/** What a listening socket accepts. */
+export type Accepted = Transport | Wire;
+
 /** A listening socket. */
 export interface TransportListener {
   /** Where it listens; null on an inherited Unix socket. */
   readonly addr: Deno.Addr | null;
   /** Waits for the next connection; refused once closed. */
-  accept(): Promise<Transport>;
+  accept(): Promise<Accepted>;
   /**
    * Lets nobody connect any more; who waits in the system's queue can still be
    * accepted. Only a Unix socket can do that.

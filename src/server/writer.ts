@@ -1,16 +1,16 @@
 // Writer: what a connection sends, from the exchanges that are ready to one
 // write at a time. Exchanges with much to send take turns, a buffer each.
 //
-// Hot. A write mostly completes at once, and its promise only says so a turn
-// of the microtasks later: nobody waits for it but the next write.
+// Hot. A write mostly completes at once, and where that comes by a promise, a
+// turn of the microtasks later: nobody waits for it but the next write.
 
 import type { OutputBuffer } from "../protocol/encoder.ts";
 import type { Clock } from "./clock.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Pool } from "./pool.ts";
 import type { Counters } from "./stats.ts";
-import type { Transport } from "./transport.ts";
-import type { WriteBatch } from "./write_batch.ts";
+import type { Wire, WireWriter } from "./wire.ts";
+import type { Sender, WriteBatch } from "./write_batch.ts";
 
 /** The output buffer for short answers. */
 export const SMALL_OUTPUT = 16 * 1024;
@@ -44,10 +44,10 @@ export interface WriterHandler {
 }
 
 /** The sending side of a connection. */
-export class Writer {
+export class Writer implements Sender, WireWriter {
   readonly #handler: WriterHandler;
   readonly #supplies: WriterSupplies;
-  readonly #transport: Transport;
+  readonly #wire: Wire;
   readonly #ready: Exchange[] = [];
   /** Where output is encoded to; what is being written is #writing. */
   #out: OutputBuffer | null = null;
@@ -62,16 +62,16 @@ export class Writer {
    *
    * @param handler The connection.
    * @param supplies Buffers and clock.
-   * @param transport The socket.
+   * @param wire The socket.
    */
   constructor(
     handler: WriterHandler,
     supplies: WriterSupplies,
-    transport: Transport,
+    wire: Wire,
   ) {
     this.#handler = handler;
     this.#supplies = supplies;
-    this.#transport = transport;
+    this.#wire = wire;
   }
 
   /** Whether bytes are on their way out. */
@@ -182,11 +182,22 @@ export class Writer {
   }
 
   #write(out: OutputBuffer): void {
-    this.#transport.write(out.from(this.#written))
-      .then(this.#onWritten, this.#onFailed);
+    if (!this.#wire.write(out.from(this.#written))) return;
+    const length = out.length - this.#written;
+    if (
+      this.#ready.length > 0 || (this.#out !== null && this.#out.length > 0)
+    ) {
+      // Others get their turn.
+      queueMicrotask(() => this.onWritten(length));
+      return;
+    }
+    this.#supplies.counters.bytesOut += length;
+    this.#writing = null;
+    this.#return(out);
+    this.#handler.written();
   }
 
-  readonly #onWritten = (length: number): void => {
+  readonly onWritten = (length: number): void => {
     const out = this.#writing!;
     this.#supplies.counters.bytesOut += length;
     this.#written += length;
@@ -211,7 +222,7 @@ export class Writer {
     this.flush();
   };
 
-  readonly #onFailed = (error: unknown): void => {
+  readonly onWriteFailed = (error: unknown): void => {
     this.#return(this.#writing!);
     this.#writing = null;
     this.#handler.writeFailed(error);

@@ -8,7 +8,7 @@ import { listenOnHandle } from "../server/inherited.ts";
 import type { InheritedListener } from "../server/inherited.ts";
 import type { FastCGIServer } from "../server/server.ts";
 import { addStats } from "../server/stats.ts";
-import type { Transport, TransportListener } from "../server/transport.ts";
+import type { Accepted, TransportListener } from "../server/transport.ts";
 import { BEAT_MS, WORKER_VARIABLE } from "./messages.ts";
 import type { FromWorker, Told, ToWorker } from "./messages.ts";
 import type { Handle } from "./shared_socket.ts";
@@ -235,7 +235,7 @@ class LateListener implements TransportListener {
     return this.#listener?.addr ?? null;
   }
 
-  accept(): Promise<Transport> {
+  accept(): Promise<Accepted> {
     if (this.#listener === null) {
       this.#listener = listenOnHandle(this.#handle);
       // Where it cannot, `accept` fails.

@@ -2,93 +2,10 @@
 // when it ends by itself, and what must not end it.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Peer, within } from "../support/peer.ts";
-import type { Target } from "../support/peer.ts";
+import { within } from "../support/peer.ts";
+import type { Peer } from "../support/peer.ts";
 import { END, request, STDOUT } from "../support/wire.ts";
-
-const PROGRAM = new URL("./program.ts", import.meta.url).pathname;
-const decoder = new TextDecoder();
-
-interface ProgramOptions {
-  /** Its argument. */
-  argument?: string;
-  permissions?: string[];
-  env?: Record<string, string>;
-  /** Descriptors it may open. */
-  descriptors?: number;
-}
-
-/** The program while it runs. */
-class Program implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #out: Promise<void>;
-  readonly #error: Promise<string>;
-  readonly port: Promise<number>;
-  readonly status: Promise<Deno.CommandStatus>;
-
-  constructor(options: ProgramOptions = {}) {
-    const {
-      argument = "",
-      permissions = ["--allow-net", "--allow-env"],
-      env = {},
-      descriptors,
-    } = options;
-    const words = [Deno.execPath(), "run", "--no-check", ...permissions];
-    const limit = descriptors === undefined ? "" : `ulimit -n ${descriptors};`;
-    this.#child = new Deno.Command("sh", {
-      args: ["-c", `${limit} exec "$@"`, "sh", ...words, PROGRAM, argument],
-      env: { NO_COLOR: "1", ...env },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    this.status = this.#child.status;
-    const line = Promise.withResolvers<string>();
-    this.port = line.promise.then(Number);
-    this.#out = this.#read(line.resolve);
-    this.#error = new Response(this.#child.stderr).text();
-  }
-
-  /** Reads its output to the end; the first line is told at once. */
-  async #read(first: (line: string) => void): Promise<void> {
-    let text = "";
-    for await (const chunk of this.#child.stdout) {
-      text += decoder.decode(chunk, { stream: true });
-      if (text.includes("\n")) first(text.split("\n")[0]!);
-    }
-    first("");
-  }
-
-  get pid(): number {
-    return this.#child.pid;
-  }
-
-  async target(): Promise<Target> {
-    const port = await within(this.port, "the program to listen");
-    assert(port > 0, `no port: ${port}`);
-    return { hostname: "127.0.0.1", port };
-  }
-
-  async connect(): Promise<Peer> {
-    return await Peer.connect(await this.target());
-  }
-
-  /** Stops it; what it wrote to its error output. */
-  async stop(): Promise<string> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // It has ended by itself.
-    }
-    await this.status;
-    await this.#out;
-    return await this.#error;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
-  }
-}
+import { ServerProcess } from "./server_process.ts";
 
 const ADDRS = "FCGI_WEB_SERVER_ADDRS";
 
@@ -100,7 +17,7 @@ for (
   ] as const
 ) {
   Deno.test(`${ADDRS} of ${list} ${isServed ? "serves" : "closes"} a connection from 127.0.0.1`, async () => {
-    await using program = new Program({ env: { [ADDRS]: list } });
+    await using program = new ServerProcess({ env: { [ADDRS]: list } });
     using peer = await program.connect();
     if (isServed) {
       assertEquals((await peer.ask(request())).text, "ok");
@@ -112,7 +29,7 @@ for (
 }
 
 Deno.test(`${ADDRS} that cannot be read is passed over without a prompt`, async () => {
-  await using program = new Program({
+  await using program = new ServerProcess({
     env: { [ADDRS]: "10.0.0.1" },
     permissions: ["--allow-net"],
   });
@@ -122,15 +39,17 @@ Deno.test(`${ADDRS} that cannot be read is passed over without a prompt`, async 
 });
 
 Deno.test(`${ADDRS} that is malformed is an error that shows it`, async () => {
-  await using program = new Program({ env: { [ADDRS]: "127.0.0.1,nowhere" } });
+  await using program = new ServerProcess({
+    env: { [ADDRS]: "127.0.0.1,nowhere" },
+  });
   const { success } = await within(program.status, "the program to end");
   assertEquals(success, false);
   assertStringIncludes(await program.stop(), '"nowhere"');
 });
 
 Deno.test("a server keeps the process, after unref() it does not", async () => {
-  await using kept = new Program({ argument: "ref" });
-  await using free = new Program({ argument: "unref" });
+  await using kept = new ServerProcess({ argument: "ref" });
+  await using free = new ServerProcess({ argument: "unref" });
   const { success } = await within(free.status, "the program to end");
   assertEquals(success, true);
   using peer = await kept.connect();
@@ -139,8 +58,8 @@ Deno.test("a server keeps the process, after unref() it does not", async () => {
 
 Deno.test("unref() lets a process end whose connections wait for requests", async () => {
   const asked = (path: string) => request({ params: { REQUEST_URI: path } });
-  await using kept = new Program();
-  await using free = new Program();
+  await using kept = new ServerProcess();
+  await using free = new ServerProcess();
   using held = await free.connect();
   assertEquals((await held.ask(request())).text, "ok");
   using asking = await free.connect();
@@ -154,7 +73,7 @@ Deno.test("unref() lets a process end whose connections wait for requests", asyn
 });
 
 Deno.test("promises that nobody awaits do not end the process when the client goes away", async () => {
-  await using program = new Program();
+  await using program = new ServerProcess();
   for (let i = 0; i < 5; i++) {
     using peer = await program.connect();
     await peer.send(request({ params: { REQUEST_URI: "/forgetful" } }));
@@ -174,7 +93,7 @@ Deno.test("promises that nobody awaits do not end the process when the client go
 });
 
 Deno.test("FCGI_ABORT_REQUEST with promises that nobody awaits does not end the process", async () => {
-  await using program = new Program();
+  await using program = new ServerProcess();
   using peer = await program.connect();
   for (let id = 1; id <= 5; id++) {
     await peer.send(request({ id, params: { REQUEST_URI: "/forgetful" } }));
@@ -187,7 +106,7 @@ Deno.test("FCGI_ABORT_REQUEST with promises that nobody awaits does not end the 
 });
 
 Deno.test("a server that has no descriptor left goes on once there is one", async () => {
-  await using program = new Program({ descriptors: 60 });
+  await using program = new ServerProcess({ descriptors: 60 });
   const peers: Peer[] = [];
   for (let i = 0; i < 100; i++) peers.push(await program.connect());
   // The first were accepted before there was none.

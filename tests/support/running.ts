@@ -89,12 +89,19 @@ export class Running implements AsyncDisposable {
       addr: listener.addr,
       accept: async () => {
         const conn = await listener.accept() as Deno.Conn & Transport;
-        const write = conn.write.bind(conn);
-        conn.write = (bytes) => {
-          if (bytes.length > 0) this.writes.push(bytes.slice());
-          return write(bytes);
+        return {
+          remoteAddr: conn.remoteAddr,
+          read: (buffer) => conn.read(buffer),
+          write: (bytes) => {
+            if (bytes.length > 0) this.writes.push(bytes.slice());
+            return conn.write(bytes);
+          },
+          closeWrite: () => conn.closeWrite(),
+          close: () => conn.close(),
+          setNoDelay: (noDelay) => conn.setNoDelay?.(noDelay),
+          ref: () => conn.ref(),
+          unref: () => conn.unref(),
         };
-        return conn;
       },
       close: () => listener.close(),
       ref: () => listener.ref(),

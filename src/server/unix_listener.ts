@@ -91,8 +91,14 @@ export class UnixListener implements TransportListener {
   #listenInPlace(): HandleListener | null {
     const name = `.${crypto.randomUUID().slice(0, 8)}`;
     const path = this.#path.replace(/[^/]*$/, name);
-    const isPermitted = (["read", "write"] as const).every((name) =>
-      Deno.permissions.querySync({ name, path }).state === "granted"
+    const needs = [
+      { name: "net", host: `unix:${path}` },
+      { name: "read", path },
+      { name: "write", path },
+    ] as const;
+    // Looked at before, for otherwise who sits at a terminal is asked.
+    const isPermitted = needs.every((need) =>
+      Deno.permissions.querySync(need).state === "granted"
     );
     const all = isPermitted ? handles() : null;
     if (all === null) return null;
@@ -119,8 +125,7 @@ export class UnixListener implements TransportListener {
   }
 
   refuse(): void {
-    const folder = this.#path.replace(/[^/]*$/, "") || ".";
-    const write = { name: "write", path: folder } as const;
+    const write = { name: "write", path: folderOf(this.#path) } as const;
     if (Deno.permissions.querySync(write).state !== "granted") return;
     this.#isGone = isDone(() => Deno.removeSync(this.#path));
   }
@@ -188,7 +193,7 @@ class HandleListener {
       else taker.take(wire);
     };
     this.#stop = keepNudging(handle, () => {
-      const error = lackOfDescriptors(path);
+      const error = lackOfDescriptors(folderOf(path));
       if (error !== null) taker.failed(error);
     });
   }
@@ -227,10 +232,14 @@ class HandleListener {
   }
 }
 
-/** To open a socket's file fails, but for want of a descriptor before all. */
-function lackOfDescriptors(path: string): unknown {
+function folderOf(path: string): string {
+  return path.replace(/[^/]*$/, "") || ".";
+}
+
+/** Why a folder cannot be opened, where it is for want of a descriptor. */
+function lackOfDescriptors(folder: string): unknown {
   try {
-    Deno.openSync(path).close();
+    Deno.openSync(folder).close();
     return null;
   } catch (error) {
     return (error as { code?: string }).code === "EMFILE" ? error : null;

@@ -145,21 +145,25 @@ Deno.test("a Unix socket whose file is another's by now is left alone", async ()
   });
 });
 
-Deno.test("a Unix socket is served where its own file alone may be used", async () => {
-  await withFolder(async (path) => {
-    await using program = new ServerProcess({
-      path,
-      permissions: [
-        "--allow-net",
-        "--allow-env",
-        `--allow-read=${path}`,
-        `--allow-write=${path}`,
-      ],
+for (const what of ["net", "file", "net and file"]) {
+  Deno.test(`a Unix socket is served where its own ${what} alone may be used`, async () => {
+    await withFolder(async (path) => {
+      const folder = path.replace(/\/[^/]*$/, "");
+      const files = what.includes("file") ? path : folder;
+      await using program = new ServerProcess({
+        path,
+        permissions: [
+          what.includes("net") ? `--allow-net=unix:${path}` : "--allow-net",
+          "--allow-env",
+          `--allow-read=${files}`,
+          `--allow-write=${files}`,
+        ],
+      });
+      await useWell(program);
+      assertEquals(await program.stop(), "");
     });
-    await useWell(program);
-    assertEquals(await program.stop(), "");
   });
-});
+}
 
 for (const argument of ["", "net"]) {
   const what = argument === "" ? "A Unix socket" : "A Unix socket of node:net";

@@ -23,8 +23,12 @@ export function socketHandleWire(
 ): HandleWire | null {
   const handle = handleOf(socket);
   if (handle === null) return null;
+  // It has none to tell; but one that nobody listens to ends the process.
+  socket.on("error", ignore);
   return new HandleWire(handle, () => socket.destroy(), remoteAddr);
 }
+
+function ignore(): void {}
 
 /** The end of what the other end sends, as a read tells it (UV_EOF). */
 const END_OF_FILE = -4095;

@@ -9,8 +9,6 @@
 import type * as NodeFs from "node:fs";
 import type * as NodeNet from "node:net";
 import { ClosedError, StartError } from "../errors.ts";
-import { socketHandleWire } from "./handle_wire.ts";
-import { handleOf, keepNudging } from "./handles.ts";
 import type { Accepted, Transport, TransportListener } from "./transport.ts";
 
 function builtin(name: "node:fs"): typeof NodeFs;
@@ -96,9 +94,10 @@ export function listenOnHandle(handle: object): InheritedListener {
 export class InheritedListener implements TransportListener {
   readonly #server: NodeNet.Server;
   readonly #accepted: NodeNet.Socket[] = [];
-  #waiting: PromiseWithResolvers<Accepted> | null = null;
+  #waiting: PromiseWithResolvers<NodeNet.Socket> | null = null;
   #failure: Error | null = null;
   #stopNudging: (() => void) | null = null;
+  readonly #loading = import("./handle_wire.ts");
   /** Settles once it listens; fails where the descriptor does not. */
   readonly ready: Promise<void>;
 
@@ -119,8 +118,7 @@ export class InheritedListener implements TransportListener {
     this.ready.catch(() => {});
     server.on("connection", (socket) => this.#take(socket));
     server.on("listening", () => {
-      const handle = this.addr === null ? handleOf(server) : null;
-      if (handle !== null) this.#stopNudging = keepNudging(handle);
+      if (this.addr === null) this.#keepNudging();
       ready.resolve();
     });
     server.on("error", (error) => {
@@ -147,12 +145,25 @@ export class InheritedListener implements TransportListener {
     };
   }
 
-  accept(): Promise<Accepted> {
-    if (this.#failure !== null) return Promise.reject(this.#failure);
-    const socket = this.#accepted.shift();
-    if (socket !== undefined) {
-      return Promise.resolve(acceptedOf(socket));
-    }
+  async #keepNudging(): Promise<void> {
+    const { handleOf, keepNudging } = await import("./handles.ts");
+    const handle = this.#failure === null ? handleOf(this.#server) : null;
+    if (handle !== null) this.#stopNudging = keepNudging(handle);
+  }
+
+  async accept(): Promise<Accepted> {
+    const { socketHandleWire } = await this.#loading;
+    if (this.#failure !== null) throw this.#failure;
+    const socket = this.#accepted.shift() ?? await this.#nextSocket();
+    const { remoteAddress: hostname, remotePort: port = 0 } = socket;
+    const remoteAddr: Deno.Addr | undefined = hostname === undefined
+      ? undefined
+      : { transport: "tcp", hostname, port };
+    return socketHandleWire(socket, remoteAddr) ??
+      new SocketTransport(socket, remoteAddr);
+  }
+
+  #nextSocket(): Promise<NodeNet.Socket> {
     this.#waiting = Promise.withResolvers();
     return this.#waiting.promise;
   }
@@ -161,7 +172,7 @@ export class InheritedListener implements TransportListener {
     const waiting = this.#waiting;
     this.#waiting = null;
     if (waiting === null) this.#accepted.push(socket);
-    else waiting.resolve(acceptedOf(socket));
+    else waiting.resolve(socket);
   }
 
   #fail(error: Error): void {
@@ -185,15 +196,6 @@ export class InheritedListener implements TransportListener {
   unref(): void {
     this.#server.unref();
   }
-}
-
-function acceptedOf(socket: NodeNet.Socket): Accepted {
-  const { remoteAddress: hostname, remotePort: port = 0 } = socket;
-  const remoteAddr: Deno.Addr | undefined = hostname === undefined
-    ? undefined
-    : { transport: "tcp", hostname, port };
-  return socketHandleWire(socket, remoteAddr) ??
-    new SocketTransport(socket, remoteAddr);
 }
 
 /** A socket of `node:net` by its streams, as a {@linkcode Transport}. */

@@ -3,13 +3,9 @@
 // longer than the rest of a start, so who connects meanwhile comes by the first,
 // which goes on accepting: nobody is lost in between.
 
-import { HandleWire } from "./handle_wire.ts";
-import { handles, keepNudging, nudge } from "./handles.ts";
-import type { Handles, PipeHandle } from "./handles.ts";
+import type { HandleListener } from "./handle_listener.ts";
 import type { Accepted, Transport, TransportListener } from "./transport.ts";
 
-/** Connections that the system keeps waiting, as far as it keeps so many. */
-const BACKLOG = 4096;
 /** Connections that are taken before anybody waits for them. */
 const AHEAD = 16;
 
@@ -21,7 +17,8 @@ export class UnixListener implements TransportListener {
   /** Which file it was that the first one has made. */
   readonly #inode: number | null;
   #second: HandleListener | null = null;
-  #isBegun = false;
+  #replacing: Promise<void> | null = null;
+  #isClosed = false;
   #isGone = false;
   #isRef = true;
   /** Of the first: the last `accept`. */
@@ -52,16 +49,13 @@ export class UnixListener implements TransportListener {
     return this.#first.addr;
   }
 
-  accept(): Promise<Accepted> {
-    if (!this.#isBegun) {
-      this.#isBegun = true;
-      this.#second = this.#listenInPlace();
-    }
+  async accept(): Promise<Accepted> {
+    await (this.#replacing ??= this.#listenInPlace());
     const accepted = this.#accepted.shift() ?? this.#second?.accept();
-    if (accepted) return Promise.resolve(accepted);
+    if (accepted) return accepted;
     const waiting = this.#waiting = Promise.withResolvers<Accepted>();
     if (!this.#isAccepting) this.#acceptFirst();
-    return waiting.promise;
+    return await waiting.promise;
   }
 
   #acceptFirst(): void {
@@ -88,7 +82,7 @@ export class UnixListener implements TransportListener {
   }
 
   /** The second socket: none where that is not permitted, or not possible. */
-  #listenInPlace(): HandleListener | null {
+  async #listenInPlace(): Promise<void> {
     const name = `.${crypto.randomUUID().slice(0, 8)}`;
     const path = this.#path.replace(/[^/]*$/, name);
     const needs = [
@@ -100,28 +94,29 @@ export class UnixListener implements TransportListener {
     const isPermitted = needs.every((need) =>
       Deno.permissions.querySync(need).state === "granted"
     );
-    const all = isPermitted ? handles() : null;
-    if (all === null) return null;
-    const handle = new all.Pipe(all.SERVER);
+    if (!isPermitted) return;
+    let second: HandleListener | null = null;
     try {
-      if (handle.bind(path) !== 0) throw new Error("It is not possible");
+      const { HandleListener } = await import("./handle_listener.ts");
+      if (this.#isClosed) return;
+      second = HandleListener.on(path, {
+        isReady: () => this.#waiting !== null || this.#accepted.length < AHEAD,
+        take: (wire) => this.#deliver(wire),
+        failed: (error) => this.#fail(error),
+      });
+      if (second === null) return;
       this.#setRights(path);
-      if (handle.listen(BACKLOG) !== 0) throw new Error("It is not possible");
+      second.listen();
       const isOurs = this.#inode !== null &&
         inodeOf(this.#path) === this.#inode;
       if (!isOurs) throw new Error("It is another's by now");
       Deno.renameSync(path, this.#path);
     } catch {
-      handle.close(() => {}); // And the first goes on alone.
-      return null;
+      second?.close(); // And the first goes on alone.
+      return;
     }
-    const second = new HandleListener(handle, all, this.#path, {
-      isReady: () => this.#waiting !== null || this.#accepted.length < AHEAD,
-      take: (wire) => this.#deliver(wire),
-      failed: (error) => this.#fail(error),
-    });
     if (!this.#isRef) second.unref();
-    return second;
+    this.#second = second;
   }
 
   refuse(): void {
@@ -134,6 +129,7 @@ export class UnixListener implements TransportListener {
   // whose ever it is by then: that of a server which was started meanwhile is
   // kept aside for so long.
   close(): void {
+    this.#isClosed = true;
     const path = this.#path;
     const aside = `${path}.${crypto.randomUUID()}`;
     const isAside = this.#isGone &&
@@ -159,91 +155,8 @@ export class UnixListener implements TransportListener {
   }
 }
 
-/** Who takes the connections. */
-interface Taker {
-  /** Whether one more is. */
-  isReady(): boolean;
-  /** Takes one. */
-  take(wire: HandleWire): void;
-  /** None can be accepted. */
-  failed(error: unknown): void;
-}
-
-/** A Unix socket by its handle. */
-class HandleListener {
-  readonly #handle: PipeHandle;
-  readonly #all: Handles;
-  readonly #path: string;
-  readonly #stop: () => void;
-  /** Whether one has come that was not taken: no other is told then. */
-  #isPassed = false;
-
-  constructor(
-    handle: PipeHandle,
-    all: Handles,
-    path: string,
-    taker: Taker,
-  ) {
-    this.#handle = handle;
-    this.#all = all;
-    this.#path = path;
-    handle.onconnection = () => {
-      const wire = taker.isReady() ? this.#take() : null;
-      if (wire === null) this.#isPassed = true;
-      else taker.take(wire);
-    };
-    this.#stop = keepNudging(handle, () => {
-      const error = lackOfDescriptors(folderOf(path));
-      if (error !== null) taker.failed(error);
-    });
-  }
-
-  /** One that is there already. */
-  accept(): HandleWire | null {
-    if (!this.#isPassed) return null;
-    const wire = this.#take();
-    if (wire !== null) return wire;
-    this.#isPassed = false;
-    nudge(this.#handle);
-    return null;
-  }
-
-  #take(): HandleWire | null {
-    const { Pipe, SOCKET } = this.#all;
-    const handle = new Pipe(SOCKET);
-    if (this.#handle.accept(handle) !== 0) return null;
-    return new HandleWire(handle, () => handle.close(() => {}), {
-      transport: "unix",
-      path: this.#path,
-    });
-  }
-
-  close(): void {
-    this.#stop();
-    this.#handle.close(() => {});
-  }
-
-  ref(): void {
-    this.#handle.ref();
-  }
-
-  unref(): void {
-    this.#handle.unref();
-  }
-}
-
 function folderOf(path: string): string {
   return path.replace(/[^/]*$/, "") || ".";
-}
-
-/** Why a folder cannot be opened, where it is for want of a descriptor. */
-function lackOfDescriptors(folder: string): unknown {
-  try {
-    Deno.openSync(folder).close();
-    return null;
-  } catch (error) {
-    return (error as { code?: string }).code === "EMFILE" ? error : null;
-  }
 }
 
 function inodeOf(path: string): number | null {

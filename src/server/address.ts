@@ -114,15 +114,12 @@ function listenUnix(options: UnixListenOptions): TransportListener {
   requirePermissions(permissionsToListen(options));
   const ids = [idOf(options.owner, "passwd"), idOf(options.group, "group")];
   const listener = bind(path);
-  const setRights = (path: string) => {
+  try {
     if (options.mode !== undefined) Deno.chmodSync(path, options.mode);
     const [uid, gid] = ids;
     if (uid !== null || gid !== null) {
       Deno.chownSync(path, uid ?? null, gid ?? null);
     }
-  };
-  try {
-    setRights(path);
   } catch (error) {
     listener.close();
     throw new StartError(
@@ -133,7 +130,7 @@ function listenUnix(options: UnixListenOptions): TransportListener {
       { cause: error },
     );
   }
-  return new UnixListener(listener, path, setRights);
+  return new UnixListener(listener, path);
 }
 
 function bind(path: string): Deno.Listener {

@@ -13,7 +13,6 @@ const AHEAD = 16;
 export class UnixListener implements TransportListener {
   readonly #first: Deno.Listener;
   readonly #path: string;
-  readonly #setRights: (path: string) => void;
   /** Which file it was that the first one has made. */
   readonly #inode: number | null;
   #second: HandleListener | null = null;
@@ -32,16 +31,10 @@ export class UnixListener implements TransportListener {
    *
    * @param first The socket.
    * @param path Its file.
-   * @param setRights Sets the permissions and the owner of such a file.
    */
-  constructor(
-    first: Deno.Listener,
-    path: string,
-    setRights: (path: string) => void,
-  ) {
+  constructor(first: Deno.Listener, path: string) {
     this.#first = first;
     this.#path = path;
-    this.#setRights = setRights;
     this.#inode = inodeOf(path);
   }
 
@@ -105,11 +98,9 @@ export class UnixListener implements TransportListener {
         failed: (error) => this.#fail(error),
       });
       if (second === null) return;
-      this.#setRights(path);
+      this.#copyRights(path);
       second.listen();
-      const isOurs = this.#inode !== null &&
-        inodeOf(this.#path) === this.#inode;
-      if (!isOurs) throw new Error("It is another's by now");
+      this.#copyRights(path);
       Deno.renameSync(path, this.#path);
     } catch {
       second?.close(); // And the first goes on alone.
@@ -117,6 +108,15 @@ export class UnixListener implements TransportListener {
     }
     if (!this.#isRef) second.unref();
     this.#second = second;
+  }
+
+  /** Whoever starts a program may change them as soon as its file is there. */
+  #copyRights(path: string): void {
+    const { ino, mode, uid, gid } = Deno.lstatSync(this.#path);
+    if (ino !== this.#inode) throw new Error("It is another's by now");
+    const made = Deno.lstatSync(path);
+    if (made.uid !== uid || made.gid !== gid) Deno.chownSync(path, uid, gid);
+    Deno.chmodSync(path, mode! & 0o7777);
   }
 
   refuse(): void {

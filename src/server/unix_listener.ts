@@ -13,8 +13,8 @@ const AHEAD = 16;
 export class UnixListener implements TransportListener {
   readonly #first: Deno.Listener;
   readonly #path: string;
-  /** Which file it was that the first one has made. */
-  readonly #inode: number | null;
+  /** Which file the first one has made. */
+  readonly #file: string | null;
   #second: HandleListener | null = null;
   #replacing: Promise<void> | null = null;
   #isClosed = false;
@@ -35,7 +35,7 @@ export class UnixListener implements TransportListener {
   constructor(first: Deno.Listener, path: string) {
     this.#first = first;
     this.#path = path;
-    this.#inode = inodeOf(path);
+    this.#file = fileAt(path);
   }
 
   get addr(): Deno.Addr {
@@ -112,8 +112,10 @@ export class UnixListener implements TransportListener {
 
   /** Whoever starts a program may change them as soon as its file is there. */
   #copyRights(path: string): void {
-    const { ino, mode, uid, gid } = Deno.lstatSync(this.#path);
-    if (ino !== this.#inode) throw new Error("It is another's by now");
+    if (this.#file === null || fileAt(this.#path) !== this.#file) {
+      throw new Error("It is another's by now");
+    }
+    const { mode, uid, gid } = Deno.lstatSync(this.#path);
     const made = Deno.lstatSync(path);
     if (made.uid !== uid || made.gid !== gid) Deno.chownSync(path, uid, gid);
     Deno.chmodSync(path, mode! & 0o7777);
@@ -159,9 +161,11 @@ function folderOf(path: string): string {
   return path.replace(/[^/]*$/, "") || ".";
 }
 
-function inodeOf(path: string): number | null {
+/** Which file is there: the number alone is soon another's. */
+function fileAt(path: string): string | null {
   try {
-    return Deno.lstatSync(path).ino;
+    const { ino, mtime } = Deno.lstatSync(path);
+    return `${ino} of ${mtime?.getTime()}`;
   } catch {
     return null; // It is gone.
   }

@@ -112,8 +112,11 @@ export class HandleWire implements Wire {
   #write(piece: Uint8Array, written: number): boolean {
     const { WriteWrap, streamBaseState, kLastWriteWasAsync } = this.#all;
     const request = spare ?? new WriteWrap();
-    const failed = this.#handle.writeBuffer(request, piece);
-    if (failed) {
+    // Of a closed one it would never be told.
+    const failed = this.#isClosed
+      ? 0
+      : this.#handle.writeBuffer(request, piece);
+    if (failed || this.#isClosed) {
       queueMicrotask(() =>
         this.#writer.onWriteFailed(systemError("write to", failed))
       );

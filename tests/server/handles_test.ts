@@ -1,8 +1,14 @@
 // Connections by the handles below `node:net`, and by what is used where there
 // are none: whole either way.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Application } from "../../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertStringIncludes,
+} from "@std/assert";
+import { Application, ClosedError } from "../../mod.ts";
+import { InheritedListener } from "../../src/server/inherited.ts";
 import { Peer, within } from "../support/peer.ts";
 import { randomBytes, seeded } from "../support/random.ts";
 import { concat, request } from "../support/wire.ts";
@@ -101,6 +107,35 @@ async function replaced(path: string, inode: number | null): Promise<void> {
     if (Deno.lstatSync(path).ino !== inode) return;
     await within(watcher[Symbol.asyncIterator]().next(), "the file to change");
   }
+}
+
+for (const isPending of [false, true]) {
+  Deno.test(`a handle that is closed tells of a ${isPending ? "pending" : "new"} write and read that they fail`, async () => {
+    await withFolder(async (path) => {
+      const listener = new InheritedListener({ path }, "a socket");
+      await listener.ready;
+      const accepting = listener.accept();
+      using _peer = await Peer.connect({ path });
+      const wire = await accepting;
+      assert("start" in wire, "by its handle");
+      const read = Promise.withResolvers<unknown>();
+      const written = Promise.withResolvers<unknown>();
+      wire.start(
+        { onRead: read.reject, onReadFailed: read.resolve },
+        { onWritten: written.reject, onWriteFailed: written.resolve },
+      );
+      const use = () => {
+        wire.read(new Uint8Array(10));
+        assertEquals(wire.write(new Uint8Array(10_000_000)), false);
+      };
+      if (isPending) use();
+      wire.close();
+      if (!isPending) use();
+      assertInstanceOf(await within(read.promise, "the read"), ClosedError);
+      assertInstanceOf(await within(written.promise, "the write"), ClosedError);
+      listener.close();
+    });
+  });
 }
 
 class Hello extends Application {

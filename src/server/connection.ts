@@ -336,8 +336,7 @@ export class Connection
     try {
       await this.#wire.probe();
     } catch (error) {
-      this.#lose(error);
-      this.shut();
+      this.readFailed(error);
     }
   }
 

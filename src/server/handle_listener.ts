@@ -22,7 +22,7 @@ export interface Taker {
 export class HandleListener {
   readonly #handle: PipeHandle;
   readonly #all: Handles;
-  readonly #path: string;
+  readonly #addr: Deno.UnixAddr;
   readonly #stop: () => void;
   /** Whether one has come that was not taken: no other is told then. */
   #isPassed = false;
@@ -35,7 +35,7 @@ export class HandleListener {
   ) {
     this.#handle = handle;
     this.#all = all;
-    this.#path = path;
+    this.#addr = { transport: "unix", path };
     handle.onconnection = () => {
       const wire = taker.isReady() ? this.#take() : null;
       if (wire === null) this.#isPassed = true;
@@ -69,7 +69,7 @@ export class HandleListener {
   /** Lets connections come. */
   listen(): void {
     if (this.#handle.listen(BACKLOG) !== 0) {
-      throw new Error(`Cannot listen on ${this.#path}`);
+      throw new Error(`Cannot listen on ${this.#addr.path}`);
     }
   }
 
@@ -87,10 +87,7 @@ export class HandleListener {
     const { Pipe, SOCKET } = this.#all;
     const handle = new Pipe(SOCKET);
     if (this.#handle.accept(handle) !== 0) return null;
-    return new HandleWire(handle, () => handle.close(() => {}), {
-      transport: "unix",
-      path: this.#path,
-    });
+    return new HandleWire(handle, this.#addr);
   }
 
   close(): void {

@@ -25,7 +25,7 @@ export function socketHandleWire(
   if (handle === null) return null;
   // It has none to tell; but one that nobody listens to ends the process.
   socket.on("error", ignore);
-  return new HandleWire(handle, () => socket.destroy(), remoteAddr);
+  return new HandleWire(handle, remoteAddr, socket);
 }
 
 function ignore(): void {}
@@ -37,7 +37,7 @@ const END_OF_FILE = -4095;
 export class HandleWire implements Wire {
   readonly #handle: Handle;
   readonly #all: Handles = handles()!;
-  readonly #close: () => void;
+  readonly #socket: NodeNet.Socket | null;
   #reader!: WireReader;
   #writer!: WireWriter;
   #buffer: Uint8Array | null = null;
@@ -50,13 +50,17 @@ export class HandleWire implements Wire {
    * Takes a connection over.
    *
    * @param handle Its handle.
-   * @param close Closes it.
    * @param remoteAddr The other end.
+   * @param socket What the handle belongs to, which closes it.
    */
-  constructor(handle: Handle, close: () => void, remoteAddr?: Deno.Addr) {
+  constructor(
+    handle: Handle,
+    remoteAddr?: Deno.Addr,
+    socket: NodeNet.Socket | null = null,
+  ) {
     this.#handle = handle;
-    this.#close = close;
     this.remoteAddr = remoteAddr;
+    this.#socket = socket;
   }
 
   start(reader: WireReader, writer: WireWriter): void {
@@ -159,7 +163,8 @@ export class HandleWire implements Wire {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#close();
+    if (this.#socket === null) this.#handle.close(ignore);
+    else this.#socket.destroy();
     this.#failRead(0);
   }
 
@@ -186,10 +191,12 @@ const PIECE = 128 * 1024;
 /** Of a write that was done at once, for the next. */
 let spare: HandleRequest | null = null;
 
+/** One for all: most connections that are not kept end with it. */
+const CLOSED = new ClosedError("The connection was closed");
+
 function systemError(use: string, status: number): ClosedError {
+  if (status === 0) return CLOSED;
   return new ClosedError(
-    status === 0
-      ? "The connection was closed"
-      : `Cannot ${use} the connection any more: the system's error is ${-status}`,
+    `Cannot ${use} the connection any more: the system's error is ${-status}`,
   );
 }

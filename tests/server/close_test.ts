@@ -1,7 +1,7 @@
 // How connections end: a web server that closes one or both sides, at any
 // moment, is no error; this server closes between records and never resets.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { PipeListener } from "../../src/client/pipe.ts";
 import { serveOn } from "../../src/server/server.ts";
 import { gate, Running } from "../support/running.ts";
@@ -214,6 +214,20 @@ for (const unix of [false, true]) {
     assertEquals(host.logged, []);
   });
 
+  Deno.test(`what follows a whole request that is not kept costs no answer over ${socket}`, async () => {
+    const answer = "x".repeat(100_000);
+    await using host = new Running((_, response) => {
+      response.write(answer);
+    }, { unix });
+    for (let round = 0; round < 20; round++) {
+      using peer = await host.connect();
+      await peer.send(request({ keep: false }));
+      await peer.send(record(STDIN, 1, new Uint8Array(100))).catch(() => {});
+      assertEquals((await peer.answer()).text.length, answer.length);
+    }
+    assertEquals(host.logged, []);
+  });
+
   Deno.test(`a client that never closes is closed within a bound over ${socket}`, async () => {
     await using host = new Running(ok, { unix });
     using peer = await host.connect();
@@ -222,6 +236,14 @@ for (const unix of [false, true]) {
     await within(host.server.shutdown(), "the server to stop", 10_000);
   });
 }
+
+Deno.test("a whole request that is not kept ends the connection of a Unix socket right away", async () => {
+  await using host = new Running(ok, { unix: true });
+  using peer = await host.connect();
+  await peer.ask(request({ keep: false }));
+  assertEquals(await peer.toEnd(), []);
+  await assertRejects(() => peer.send(request()), Deno.errors.BrokenPipe);
+});
 
 Deno.test("a body is cut off by a half-close: the answer is still sent", async () => {
   await using host = new Running(async (request, response) => {

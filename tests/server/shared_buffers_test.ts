@@ -44,7 +44,9 @@ for (const unix of [false, true]) {
     using closing = await host.connect();
     using other = await host.connect();
     const a = record(STDIN, 1, filled("a"));
-    await closing.send(post(false), ...Array(PIECES).fill(a));
+    // The beginning of one more, so that it is not closed right away.
+    const part = a.subarray(0, 1);
+    await closing.send(post(false), ...Array(PIECES).fill(a), part);
     // All of it was read, and more is waited for.
     await host.goOn();
     answerFirst.resolve();

@@ -109,6 +109,58 @@ async function replaced(path: string, inode: number | null): Promise<void> {
   }
 }
 
+/** Reads as fast as it can, in a thread of its own, to the end. */
+const GREEDY = `
+  onmessage = async ({ data: path }) => {
+    const conn = await Deno.connect({ transport: "unix", path });
+    const buffer = new Uint8Array(1 << 20);
+    while (await conn.read(buffer) !== null);
+    conn.close();
+    postMessage("end");
+  };
+`;
+
+Deno.test("who reads as fast as a handle writes leaves others their turn", async () => {
+  await withFolder(async (path) => {
+    const listener = new InheritedListener({ path }, "a socket");
+    await listener.ready;
+    const accepting = listener.accept();
+    const source = `data:application/javascript,${encodeURIComponent(GREEDY)}`;
+    const reader = new Worker(source, { type: "module" });
+    const ended = new Promise((resolve) => reader.onmessage = resolve);
+    reader.postMessage(path);
+    const wire = await accepting;
+    assert("start" in wire, "by its handle");
+
+    const piece = new Uint8Array(64 * 1024);
+    let left = 4_096;
+    const written = Promise.withResolvers<void>();
+    const write = () => {
+      while (left-- > 0) if (!wire.write(piece)) return;
+      written.resolve();
+    };
+    wire.start(
+      { onRead: () => {}, onReadFailed: () => {} },
+      { onWritten: write, onWriteFailed: written.reject },
+    );
+    let most = 0;
+    let before = left;
+    const count = () => {
+      most = Math.max(most, before - left);
+      before = left;
+      if (left > 0) setImmediate(count);
+    };
+    setImmediate(count);
+    write();
+    await within(written.promise, "the last write");
+    wire.close();
+    await within(ended, "the reader to come to the end");
+    reader.terminate();
+    listener.close();
+    assert(most <= 16, `${most} pieces of 64 KiB in one turn`);
+  });
+});
+
 for (const isPending of [false, true]) {
   Deno.test(`a handle that is closed tells of a ${isPending ? "pending" : "new"} write and read that they fail`, async () => {
     await withFolder(async (path) => {

@@ -44,8 +44,6 @@ export class HandleWire implements Wire {
   #isReading = false;
   #isAwaited = false;
   #isClosed = false;
-  /** Bytes written in this turn of the event loop. */
-  #ahead = 0;
   readonly remoteAddr: Deno.Addr | undefined;
 
   /**
@@ -90,7 +88,6 @@ export class HandleWire implements Wire {
     // Nothing was there after all; or the end was told already.
     if (length === 0 || !this.#isAwaited) return;
     this.#isAwaited = false;
-    this.#ahead = 0;
     if (length > 0) this.#reader.onRead(length);
     else if (length === END_OF_FILE) this.#reader.onRead(0);
     else this.#reader.onReadFailed(systemError("read from", length));
@@ -108,22 +105,12 @@ export class HandleWire implements Wire {
   }
 
   write(bytes: Uint8Array): boolean {
-    const { length } = bytes;
-    if (length <= PIECE) {
-      if (!this.#write(bytes, length)) return false;
-    } else {
-      for (let at = 0; at < length; at += PIECE) {
-        const piece = bytes.subarray(at, at + PIECE);
-        if (!this.#write(piece, at + piece.length)) return false;
-      }
+    if (bytes.length <= PIECE) return this.#write(bytes, bytes.length);
+    for (let at = 0; at < bytes.length; at += PIECE) {
+      const piece = bytes.subarray(at, at + PIECE);
+      if (!this.#write(piece, at + piece.length)) return false;
     }
-    this.#ahead += length;
-    if (this.#ahead < MOST_AHEAD) return true;
-    setImmediate(() => {
-      this.#ahead = 0;
-      this.#writer.onWritten(length);
-    });
-    return false;
+    return true;
   }
 
   #write(piece: Uint8Array, written: number): boolean {
@@ -145,7 +132,6 @@ export class HandleWire implements Wire {
     }
     spare = null;
     request.oncomplete = (status) => {
-      this.#ahead = 0;
       if (status) this.#writer.onWriteFailed(systemError("write to", status));
       else this.#writer.onWritten(written);
     };
@@ -201,12 +187,6 @@ export class HandleWire implements Wire {
  * other end has taken three quarters of 208 KiB.
  */
 const PIECE = 128 * 1024;
-
-/**
- * A reader as fast as we write would have the event loop for itself: after so
- * many bytes everything else gets its turn.
- */
-const MOST_AHEAD = 256 * 1024;
 
 /** Of a write that was done at once, for the next. */
 let spare: HandleRequest | null = null;

@@ -6,6 +6,7 @@
 
 import type { OutputBuffer } from "../protocol/encoder.ts";
 import type { Clock } from "./clock.ts";
+import { nextTurn } from "./deferred.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Pool } from "./pool.ts";
 import type { Counters } from "./stats.ts";
@@ -16,6 +17,12 @@ import type { Sender, WriteBatch } from "./write_batch.ts";
 export const SMALL_OUTPUT = 16 * 1024;
 /** The output buffer for long ones. */
 export const LARGE_OUTPUT = 256 * 1024;
+
+/**
+ * A reader as fast as we write would have the event loop for itself: after so
+ * many bytes that were written at once everything else gets its turn.
+ */
+const MOST_AHEAD = 256 * 1024;
 
 /** What a writer takes from its server. */
 export interface WriterSupplies {
@@ -54,6 +61,9 @@ export class Writer implements Sender, WireWriter {
   #writing: OutputBuffer | null = null;
   #written = 0;
   #isClosed = false;
+  /** Bytes written at once since the event loop had its turn, or a bit before. */
+  #ahead = 0;
+  #isPaused = false;
   /** The clock's time when the last byte was written. */
   progressAt = 0;
 
@@ -119,7 +129,7 @@ export class Writer implements Sender, WireWriter {
       this.#fill();
       if (this.#ready.length === 0) return;
     }
-    if (this.#writing !== null) return;
+    if (this.#writing !== null || this.#isPaused) return;
     if (this.#ready.length > 0) this.#fill();
     const out = this.#out;
     if (out === null || out.length === 0) {
@@ -184,21 +194,23 @@ export class Writer implements Sender, WireWriter {
   #write(out: OutputBuffer): void {
     if (!this.#wire.write(out.from(this.#written))) return;
     const length = out.length - this.#written;
-    if (
-      this.#ready.length > 0 || (this.#out !== null && this.#out.length > 0)
-    ) {
-      // Others get their turn.
-      queueMicrotask(() => this.onWritten(length));
-      return;
-    }
     this.#supplies.counters.bytesOut += length;
+    // Given back first: the next to write has it while the caches do.
     this.#writing = null;
     this.#return(out);
-    this.#handler.written();
+    this.#ahead += length;
+    if (this.#ahead < MOST_AHEAD) return this.flush();
+    this.#isPaused = true;
+    nextTurn().then(() => {
+      this.#ahead = 0;
+      this.#isPaused = false;
+      this.flush();
+    });
   }
 
   readonly onWritten = (length: number): void => {
     const out = this.#writing!;
+    this.#ahead = 0;
     this.#supplies.counters.bytesOut += length;
     this.#written += length;
     if (this.#written < out.length && !this.#isClosed) {

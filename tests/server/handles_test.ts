@@ -8,7 +8,9 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { Application, ClosedError } from "../../mod.ts";
+import type { ServiceResponse } from "../../mod.ts";
 import { InheritedListener } from "../../src/server/inherited.ts";
+import { serveOn } from "../../src/server/server.ts";
 import { Peer, within } from "../support/peer.ts";
 import { randomBytes, seeded } from "../support/random.ts";
 import { concat, request } from "../support/wire.ts";
@@ -109,57 +111,70 @@ async function replaced(path: string, inode: number | null): Promise<void> {
   }
 }
 
-/** Reads as fast as it can, in a thread of its own, to the end. */
+/** Asks, and reads as fast as it can to the end, in a thread of its own. */
 const GREEDY = `
-  onmessage = async ({ data: path }) => {
+  onmessage = async ({ data: { path, asked } }) => {
     const conn = await Deno.connect({ transport: "unix", path });
+    await conn.write(asked);
     const buffer = new Uint8Array(1 << 20);
-    while (await conn.read(buffer) !== null);
+    let length = 0;
+    for (let read; (read = await conn.read(buffer)) !== null;) length += read;
     conn.close();
-    postMessage("end");
+    postMessage(length);
   };
 `;
 
-Deno.test("who reads as fast as a handle writes leaves others their turn", async () => {
-  await withFolder(async (path) => {
-    const listener = new InheritedListener({ path }, "a socket");
-    await listener.ready;
-    const accepting = listener.accept();
-    const source = `data:application/javascript,${encodeURIComponent(GREEDY)}`;
-    const reader = new Worker(source, { type: "module" });
-    const ended = new Promise((resolve) => reader.onmessage = resolve);
-    reader.postMessage(path);
-    const wire = await accepting;
-    assert("start" in wire, "by its handle");
+const PIECE = 64 * 1024;
+const PIECES = 4_096;
 
-    const piece = new Uint8Array(64 * 1024);
-    let left = 4_096;
-    const written = Promise.withResolvers<void>();
-    const write = () => {
-      while (left-- > 0) if (!wire.write(piece)) return;
-      written.resolve();
-    };
-    wire.start(
-      { onRead: () => {}, onReadFailed: () => {} },
-      { onWritten: write, onWriteFailed: written.reject },
-    );
-    let most = 0;
-    let before = left;
-    const count = () => {
-      most = Math.max(most, before - left);
-      before = left;
-      if (left > 0) setImmediate(count);
-    };
-    setImmediate(count);
-    write();
-    await within(written.promise, "the last write");
-    wire.close();
-    await within(ended, "the reader to come to the end");
-    reader.terminate();
-    listener.close();
-    assert(most <= 16, `${most} pieces of 64 KiB in one turn`);
+for (
+  const [how, write] of [
+    ["at once", (response: ServiceResponse) => {
+      return response.write(new Uint8Array(PIECE * PIECES));
+    }],
+    ["piece by piece", async (response: ServiceResponse) => {
+      const piece = new Uint8Array(PIECE);
+      for (let i = 0; i < PIECES; i++) await response.write(piece);
+    }],
+  ] as const
+) {
+  Deno.test(`who reads as fast as we write what is written ${how} leaves others their turn`, async () => {
+    await withFolder(async (path) => {
+      const listener = new InheritedListener({ path }, "a socket");
+      await listener.ready;
+      const app = new (class extends Application {
+        override service() {
+          return write(this.response);
+        }
+      })();
+      const server = app[serveOn](listener);
+      const source = `data:application/javascript,${
+        encodeURIComponent(GREEDY)
+      }`;
+      const reader = new Worker(source, { type: "module" });
+      const ended = Promise.withResolvers<number>();
+      reader.onmessage = ({ data }) => ended.resolve(data);
+      reader.postMessage({ path, asked: request({ keep: false }) });
+
+      let isDone = false;
+      let before = 0;
+      let most = 0;
+      const count = () => {
+        const { bytesOut } = server.stats();
+        most = Math.max(most, bytesOut - before);
+        before = bytesOut;
+        if (!isDone) setImmediate(count);
+      };
+      setImmediate(count);
+      const length = await within(ended.promise, "the end of the answer");
+      isDone = true;
+      reader.terminate();
+      await server.shutdown();
+      assert(length > PIECE * PIECES, `${length} bytes came`);
+      assert(most < 1 << 20, `${most} bytes left in one turn`);
+    });
   });
-});
+}
 
 for (const isPending of [false, true]) {
   Deno.test(`a handle that is closed tells of a ${isPending ? "pending" : "new"} write and read that they fail`, async () => {

@@ -64,6 +64,8 @@ export class Writer implements Sender, WireWriter {
   /** Bytes written at once since the event loop had its turn, or a bit before. */
   #ahead = 0;
   #isPaused = false;
+  /** Whether what is ready after the pause leaves though it is little. */
+  #isWanted = false;
   /** The clock's time when the last byte was written. */
   progressAt = 0;
 
@@ -125,11 +127,15 @@ export class Writer implements Sender, WireWriter {
    */
   flush(isHeld = false): void {
     if (this.#isClosed) return;
+    if (this.#isPaused) {
+      this.#isWanted ||= !isHeld;
+      return;
+    }
     if (isHeld) {
       this.#fill();
       if (this.#ready.length === 0) return;
     }
-    if (this.#writing !== null || this.#isPaused) return;
+    if (this.#writing !== null) return;
     if (this.#ready.length > 0) this.#fill();
     const out = this.#out;
     if (out === null || out.length === 0) {
@@ -201,10 +207,11 @@ export class Writer implements Sender, WireWriter {
     this.#ahead += length;
     if (this.#ahead < MOST_AHEAD) return this.flush();
     this.#isPaused = true;
+    this.#isWanted = this.#ready.length > 0;
     nextTurn().then(() => {
       this.#ahead = 0;
       this.#isPaused = false;
-      this.flush();
+      this.flush(this.#ready.length > 0 && !this.#isWanted);
     });
   }
 

@@ -8,6 +8,7 @@ import type * as NodeNet from "node:net";
 import { ClosedError } from "../errors.ts";
 import { handleOf, handles, NOTHING } from "./handles.ts";
 import type { Handle, HandleRequest, Handles } from "./handles.ts";
+import { LARGE_INPUT } from "./reader.ts";
 import type { Wire, WireReader, WireWriter } from "./wire.ts";
 
 /**
@@ -30,6 +31,12 @@ export function socketHandleWire(
 
 function ignore(): void {}
 
+/**
+ * What all of them read into: a read is done when it is told of, and what it
+ * has brought is looked at before the next one.
+ */
+const INCOMING = new Uint8Array(LARGE_INPUT);
+
 /** The end of what the other end sends, as a read tells it (UV_EOF). */
 const END_OF_FILE = -4095;
 
@@ -45,6 +52,7 @@ export class HandleWire implements Wire {
   #isAwaited = false;
   #isClosed = false;
   readonly remoteAddr: Deno.Addr | undefined;
+  readonly buffer = INCOMING;
 
   /**
    * Takes a connection over.

@@ -1,5 +1,5 @@
-// Reader: what comes on a connection, one read after the other into buffers that
-// grow with what they bring.
+// Reader: what comes on a connection, one read after the other: into the wire's
+// buffer, or into those of its own, which grow with what they bring.
 //
 // Hot. Nothing is asked for while the connection is held up.
 
@@ -44,10 +44,10 @@ export class Reader implements WireReader {
   readonly #handler: ReaderHandler;
   readonly #largeInputs: Pool<Uint8Array>;
   readonly #wire: Wire;
-  #own = new Uint8Array(FIRST_INPUT);
+  #own: Uint8Array;
   #large: Uint8Array | null = null;
   /** What the last read is into. */
-  #buffer: Uint8Array = this.#own;
+  #buffer: Uint8Array;
 
   /**
    * Creates the reader of a connection.
@@ -64,6 +64,8 @@ export class Reader implements WireReader {
     this.#handler = handler;
     this.#largeInputs = largeInputs;
     this.#wire = wire;
+    this.#own = wire.buffer ?? new Uint8Array(FIRST_INPUT);
+    this.#buffer = this.#own;
   }
 
   /** Reads until the handler has enough, or nothing comes any more. */
@@ -107,7 +109,7 @@ export class Reader implements WireReader {
 
   /** The buffer was too small: the next is larger. */
   #grow(): void {
-    if (this.#large !== null) return;
+    if (this.#large !== null || this.#own.length === LARGE_INPUT) return;
     this.#large = this.#largeInputs.take();
     if (this.#own.length < OWN_INPUT) {
       this.#own = new Uint8Array(this.#own.length * 2);

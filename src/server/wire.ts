@@ -22,6 +22,11 @@ export interface WireWriter {
 export interface Wire {
   /** The other end; none on an inherited Unix socket. */
   readonly remoteAddr?: Deno.Addr | undefined;
+  /**
+   * What reads are to be into, whoever else reads into it: what has come is
+   * there until `onRead` returns. None where reads take their time.
+   */
+  readonly buffer?: Uint8Array;
   /** Says whom to tell; once, before anything else. */
   start(reader: WireReader, writer: WireWriter): void;
   /** Reads once, and tells the reader, not before this returns. */

@@ -9,6 +9,7 @@ import {
 } from "@std/assert";
 import { Application, ClosedError } from "../../mod.ts";
 import type { ServiceResponse } from "../../mod.ts";
+import { nextTurn } from "../../src/server/deferred.ts";
 import { InheritedListener } from "../../src/server/inherited.ts";
 import { serveOn } from "../../src/server/server.ts";
 import { Peer, within } from "../support/peer.ts";
@@ -100,6 +101,48 @@ for (const hasHandles of [true, false]) {
     });
   }
 }
+
+Deno.test("requests that come in slices by turns are kept apart by handles", async () => {
+  await withFolder(async (path) => {
+    const listener = new InheritedListener({ path }, "a socket");
+    await listener.ready;
+    const app = new (class extends Application {
+      override async service() {
+        const { request, response } = this;
+        const body = await request.text();
+        await nextTurn();
+        response.write(`${request.param("HTTP_X_NAME")} ${body}`);
+      }
+    })();
+    const server = app[serveOn](listener);
+    const random = seeded(20261124);
+    const peers = await Promise.all(
+      Array.from({ length: 16 }, () => Peer.connect({ path })),
+    );
+    for (let round = 0; round < 8; round++) {
+      const sent = peers.map((_, i) => {
+        const name = `${round}.${i}.${"n".repeat(random() * 3_000)}`;
+        const body = `${i}`.repeat(random() * 3_000);
+        const params = { REQUEST_METHOD: "POST", HTTP_X_NAME: name };
+        const bytes = request({ params, body: new TextEncoder().encode(body) });
+        return { bytes, at: 0, answer: `${name} ${body}` };
+      });
+      while (sent.some(({ bytes, at }) => at < bytes.length)) {
+        await Promise.all(sent.map((one, i) => {
+          const { bytes, at } = one;
+          one.at += 1 + Math.floor(random() * 1_500);
+          return peers[i]!.send(bytes.subarray(at, one.at));
+        }));
+        await nextTurn();
+      }
+      for (const [i, peer] of peers.entries()) {
+        assertEquals((await peer.answer()).text, sent[i]!.answer);
+      }
+    }
+    for (const peer of peers) peer[Symbol.dispose]();
+    await server.shutdown();
+  });
+});
 
 /** Waits until a file is another than it was. */
 async function replaced(path: string, inode: number | null): Promise<void> {

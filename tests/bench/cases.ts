@@ -120,23 +120,22 @@ export const LOAD_CASES: readonly LoadCase[] = [
       own("wsgi", { goal: 0.6 }),
     ],
   },
-  {
+  ...["TCP", "Unix socket"].flatMap((socket): LoadCase[] => [{
     name: "http",
     title:
-      "The same handler over FastCGI and over HTTP, 64 kept connections, TCP",
+      `The same handler over FastCGI and over HTTP, 64 kept connections, ${socket}`,
     load: { connections: 64, body: HELLO },
-    isTcp: true,
+    isTcp: socket === "TCP",
     base: denoServe("fetch"),
     contenders: [own("fetch", { goal: 0.85, aim: 1 }), LIMIT],
-  },
-  {
+  }, {
     name: "hono",
-    title: "Hono over FastCGI and over HTTP, 64 kept connections, TCP",
+    title: `Hono over FastCGI and over HTTP, 64 kept connections, ${socket}`,
     load: { connections: 64, body: HELLO },
-    isTcp: true,
+    isTcp: socket === "TCP",
     base: denoServe("hono"),
     contenders: [own("hono", { goal: 0.85 }), LIMIT],
-  },
+  }]),
 ];
 
 /**

@@ -19,17 +19,20 @@ export function announce(addr: Deno.Addr | null): void {
 
 /** Lets an application serve at the address of the command line. */
 export function serve(application: Application): void {
-  const address = Deno.args[0]!;
+  const address = Deno.args.at(-1)!;
   const server = application.listen(
     address === "tcp" ? { hostname: "127.0.0.1", port: 0 } : { path: address },
   );
   announce(server.addr);
 }
 
-/** Serves a handler over HTTP, on a free port whatever the command line says. */
+/** Serves a handler over HTTP at the address of the command line. */
 export function serveHttp(
   handler: (request: Request) => Response | Promise<Response>,
 ): void {
+  const address = Deno.args.at(-1)!;
   const onListen = announce;
-  Deno.serve({ hostname: "127.0.0.1", port: 0, onListen }, handler);
+  if (address === "tcp") {
+    Deno.serve({ hostname: "127.0.0.1", port: 0, onListen }, handler);
+  } else Deno.serve({ path: address, onListen }, handler);
 }

@@ -56,8 +56,10 @@ export class Connection
   #isParsing = false;
   #isClosed = false;
   #closesWhenIdle = false;
-  /** Whether nothing follows: the web server keeps it not, and has sent all. */
+  /** Whether the web server has sent a whole request that it does not keep. */
   #isSpent = false;
+  /** Whether more of a body may come that was answered before its end. */
+  #isOwed = false;
   /** Whether framing was lost: what comes is dropped. */
   #isBroken = false;
   /** How many reads have brought something. */
@@ -266,9 +268,9 @@ export class Connection
     this.dispatcher.release(exchange);
     if (!exchange.keepConnection || exchange.closesConnection) {
       this.#closesWhenIdle = true;
-      this.#isSpent = !exchange.keepConnection &&
-        exchange.phase === Phase.COMPLETE;
     }
+    if (exchange.phase !== Phase.COMPLETE) this.#isOwed = true;
+    else if (!exchange.keepConnection) this.#isSpent = true;
     this.activeAt = this.now;
     this.#owner.counters.ended(exchange);
     exchange.dropParams(this.#owner.keptParams);
@@ -308,16 +310,16 @@ export class Connection
    */
   closePolitely(): void {
     if (this.closingAt > 0 || this.#isClosed) return;
+    if (this.endedAt > 0 || this.#isLossless) return this.shut();
     this.#owner.clock.arm();
     this.closingAt = this.now;
-    if (this.endedAt > 0 || this.#isLossless) return this.shut();
     this.#wire.closeWrite().catch(() => this.shut());
     this.wakeUp();
   }
 
   get #isLossless(): boolean {
-    return this.#isSpent && this.midRecordAt === 0 && !this.#isBroken &&
-      this.remoteAddr?.transport !== "tcp";
+    return this.#isSpent && !this.#isOwed && !this.#isBroken &&
+      this.midRecordAt === 0 && this.remoteAddr?.transport !== "tcp";
   }
 
   /** The other end has closed its writing side: it may still read. */

@@ -39,6 +39,11 @@ export class ActiveRequest implements ParamsScan {
   methodEnd = -1;
   hostStart = -1;
   hostEnd = -1;
+  /**
+   * Whether the empty record has come that ends STDIN: by its length a body may
+   * be complete before.
+   */
+  isStdinEnded = false;
   /** The bytes of STDIN so far. */
   received = 0;
   /** The bytes of DATA so far. */

@@ -328,7 +328,7 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
   #stdin(request: R, buffer: Uint8Array, start: number, end: number): void {
     if (request.phase === Phase.PARAMS) {
       request.refusal ??= "params_malformed";
-    }
+    } else if (start === end) request.isStdinEnded = true;
     if (request.phase !== Phase.STDIN) return;
     if (start === end) {
       this.#stdinComplete(request);

@@ -58,7 +58,7 @@ export class Connection
   #closesWhenIdle = false;
   /** Whether the web server has sent a whole request that it does not keep. */
   #isSpent = false;
-  /** Whether more of a body may come that was answered before its end. */
+  /** Whether more may come of the input of a request that has ended. */
   #isOwed = false;
   /** Whether framing was lost: what comes is dropped. */
   #isBroken = false;
@@ -269,8 +269,10 @@ export class Connection
     if (!exchange.keepConnection || exchange.closesConnection) {
       this.#closesWhenIdle = true;
     }
-    if (exchange.phase !== Phase.COMPLETE) this.#isOwed = true;
-    else if (!exchange.keepConnection) this.#isSpent = true;
+    // The end of input that is complete by its length may still come.
+    if (!exchange.isStdinEnded || exchange.phase !== Phase.COMPLETE) {
+      this.#isOwed = true;
+    } else if (!exchange.keepConnection) this.#isSpent = true;
     this.activeAt = this.now;
     this.#owner.counters.ended(exchange);
     exchange.dropParams(this.#owner.keptParams);

@@ -214,6 +214,18 @@ for (const unix of [false, true]) {
     assertEquals(host.logged, []);
   });
 
+  Deno.test(`the end of an empty body may come after the answer over ${socket}`, async () => {
+    await using host = new Running(ok, { unix });
+    using peer = await host.connect();
+    await peer.send(
+      begin(1, { keep: false }),
+      stream(PARAMS, 1, pairs({ ...GET, CONTENT_LENGTH: "0" })),
+    );
+    assertEquals((await peer.answer()).text, "ok");
+    assertEquals(await peer.toEnd(), []);
+    await peer.send(record(STDIN, 1));
+  });
+
   Deno.test(`what follows a whole request that is not kept costs no answer over ${socket}`, async () => {
     const answer = "x".repeat(100_000);
     await using host = new Running((_, response) => {

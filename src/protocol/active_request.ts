@@ -40,10 +40,10 @@ export class ActiveRequest implements ParamsScan {
   hostStart = -1;
   hostEnd = -1;
   /**
-   * Whether the empty record has come that ends STDIN: by its length a body may
-   * be complete before.
+   * Whether the empty record has come that ends the input: by its length input
+   * may be complete before.
    */
-  isStdinEnded = false;
+  isInputEnded = false;
   /** The bytes of STDIN so far. */
   received = 0;
   /** The bytes of DATA so far. */

@@ -328,7 +328,9 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
   #stdin(request: R, buffer: Uint8Array, start: number, end: number): void {
     if (request.phase === Phase.PARAMS) {
       request.refusal ??= "params_malformed";
-    } else if (start === end) request.isStdinEnded = true;
+    } else if (start === end && request.role !== Role.FILTER) {
+      request.isInputEnded = true;
+    }
     if (request.phase !== Phase.STDIN) return;
     if (start === end) {
       this.#stdinComplete(request);
@@ -355,6 +357,9 @@ export class Multiplexer<R extends ActiveRequest> implements RecordHandler {
   }
 
   #data(request: R, buffer: Uint8Array, start: number, end: number): void {
+    if (start === end && request.phase >= Phase.DATA) {
+      request.isInputEnded = true;
+    }
     if (request.phase !== Phase.DATA) return;
     const { dataLength } = request;
     if (start < end) {

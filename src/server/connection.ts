@@ -8,7 +8,7 @@
 import { ClosedError, ProtocolError } from "../errors.ts";
 import type { FastCgiError } from "../errors.ts";
 import type { Limits } from "../options.ts";
-import { Multiplexer, Phase } from "../protocol/multiplexer.ts";
+import { Multiplexer } from "../protocol/multiplexer.ts";
 import { RecordParser } from "../protocol/parser.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { DispatcherHost, DispatcherOwner } from "./dispatcher.ts";
@@ -270,9 +270,8 @@ export class Connection
       this.#closesWhenIdle = true;
     }
     // The end of input that is complete by its length may still come.
-    if (!exchange.isStdinEnded || exchange.phase !== Phase.COMPLETE) {
-      this.#isOwed = true;
-    } else if (!exchange.keepConnection) this.#isSpent = true;
+    if (!exchange.isInputEnded) this.#isOwed = true;
+    else if (!exchange.keepConnection) this.#isSpent = true;
     this.activeAt = this.now;
     this.#owner.counters.ended(exchange);
     exchange.dropParams(this.#owner.keptParams);

@@ -10,6 +10,7 @@ import { within } from "../support/peer.ts";
 import {
   begin,
   concatLarge,
+  DATA,
   END,
   GET,
   outline,
@@ -214,17 +215,26 @@ for (const unix of [false, true]) {
     assertEquals(host.logged, []);
   });
 
-  Deno.test(`the end of an empty body may come after the answer over ${socket}`, async () => {
-    await using host = new Running(ok, { unix });
-    using peer = await host.connect();
-    await peer.send(
-      begin(1, { keep: false }),
-      stream(PARAMS, 1, pairs({ ...GET, CONTENT_LENGTH: "0" })),
-    );
-    assertEquals((await peer.answer()).text, "ok");
-    assertEquals(await peer.toEnd(), []);
-    await peer.send(record(STDIN, 1));
-  });
+  for (
+    const [what, role, last] of [
+      ["an empty body", 1, STDIN],
+      ["an empty file of a Filter", 3, DATA],
+    ] as const
+  ) {
+    Deno.test(`the end of ${what} may come after the answer over ${socket}`, async () => {
+      const lengths = { CONTENT_LENGTH: "0", FCGI_DATA_LENGTH: "0" };
+      await using host = new Running(ok, { unix });
+      using peer = await host.connect();
+      await peer.send(
+        begin(1, { role, keep: false }),
+        stream(PARAMS, 1, pairs({ ...GET, ...lengths })),
+        ...last === DATA ? [record(STDIN, 1)] : [],
+      );
+      assertEquals((await peer.answer()).text, "ok");
+      assertEquals(await peer.toEnd(), []);
+      await peer.send(record(last, 1));
+    });
+  }
 
   Deno.test(`what follows a whole request that is not kept costs no answer over ${socket}`, async () => {
     const answer = "x".repeat(100_000);

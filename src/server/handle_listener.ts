@@ -31,6 +31,7 @@ export class HandleListener {
     handle: PipeHandle,
     all: Handles,
     path: string,
+    folder: string,
     taker: Taker,
   ) {
     this.#handle = handle;
@@ -41,7 +42,6 @@ export class HandleListener {
       if (wire === null) this.#isPassed = true;
       else taker.take(wire);
     };
-    const folder = path.replace(/[^/]*$/, "") || ".";
     this.#stop = keepNudging(handle, () => {
       const error = lackOfDescriptors(folder);
       if (error !== null) taker.failed(error);
@@ -52,15 +52,20 @@ export class HandleListener {
    * Binds to a path; {@linkcode HandleListener.listen} listens there.
    *
    * @param path The path.
+   * @param folder The folder it is in, which may be read.
    * @param taker Who takes the connections.
    * @returns The socket, null where that is not possible.
    */
-  static on(path: string, taker: Taker): HandleListener | null {
+  static on(
+    path: string,
+    folder: string,
+    taker: Taker,
+  ): HandleListener | null {
     const all = handles();
     if (all === null) return null;
     const handle = new all.Pipe(all.SERVER);
     if (handle.bind(path) === 0) {
-      return new HandleListener(handle, all, path, taker);
+      return new HandleListener(handle, all, path, folder, taker);
     }
     handle.close(() => {});
     return null;

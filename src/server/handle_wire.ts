@@ -47,7 +47,6 @@ export class HandleWire implements Wire {
   readonly #socket: NodeNet.Socket | null;
   #reader!: WireReader;
   #writer!: WireWriter;
-  #buffer: Uint8Array | null = null;
   #isReading = false;
   #isAwaited = false;
   #isClosed = false;
@@ -75,13 +74,10 @@ export class HandleWire implements Wire {
     this.#reader = reader;
     this.#writer = writer;
     this.#handle.onread = this.#onRead;
+    this.#handle.useUserBuffer(INCOMING);
   }
 
-  read(buffer: Uint8Array): void {
-    if (buffer !== this.#buffer) {
-      this.#buffer = buffer;
-      this.#handle.useUserBuffer(buffer);
-    }
+  read(): void {
     this.#isAwaited = true;
     if (this.#isReading) return;
     const failed = this.#isClosed ? 0 : this.#handle.readStart();

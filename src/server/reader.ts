@@ -107,7 +107,7 @@ export class Reader implements WireReader {
     this.#handler.readFailed(error);
   };
 
-  /** The buffer was too small: the next is larger. */
+  /** The buffer was too small: the next is larger, unless it is the wire's. */
   #grow(): void {
     if (this.#large !== null || this.#own.length === LARGE_INPUT) return;
     this.#large = this.#largeInputs.take();

@@ -92,7 +92,7 @@ export class UnixListener implements TransportListener {
     try {
       const { HandleListener } = await import("./handle_listener.ts");
       if (this.#isClosed) return;
-      second = HandleListener.on(path, {
+      second = HandleListener.on(path, folderOf(path), {
         isReady: () => this.#waiting !== null || this.#accepted.length < AHEAD,
         take: (wire) => this.#deliver(wire),
         failed: (error) => this.#fail(error),

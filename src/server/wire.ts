@@ -29,7 +29,11 @@ export interface Wire {
   readonly buffer?: Uint8Array;
   /** Says whom to tell; once, before anything else. */
   start(reader: WireReader, writer: WireWriter): void;
-  /** Reads once, and tells the reader, not before this returns. */
+  /**
+   * Reads once, and tells the reader, not before this returns.
+   *
+   * @param buffer Where to: the wire's own, where it has one.
+   */
   read(buffer: Uint8Array): void;
   /**
    * Writes some of the bytes, which must not change until it has.

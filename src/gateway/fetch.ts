@@ -2,6 +2,7 @@
 // Response, served over FastCGI as `Deno.serve` serves it over HTTP.
 
 import { describeError } from "../describe_error.ts";
+import { exchangeOf } from "../request.ts";
 import type { ServiceRequest } from "../request.ts";
 import type { ServiceResponse } from "../response.ts";
 import { isPromise } from "../scope.ts";
@@ -79,6 +80,8 @@ export function serveFetch(
 
 class FetchServing {
   readonly #app: FetchApplication;
+  /** Its handler, where that cannot see what it is called with. */
+  readonly #blind: (() => unknown) | null;
   readonly #onError: FetchServiceOptions["onError"];
   readonly #makeRequest: MakeRequest;
   readonly #sender: ResponseSender;
@@ -90,6 +93,7 @@ class FetchServing {
       response: findResponseReader(),
     };
     this.#app = app;
+    this.#blind = isBlind(app.fetch) ? app.fetch as () => unknown : null;
     this.#onError = options.onError;
     this.#makeRequest = requestMaker(internals.request);
     this.#sender = new ResponseSender(internals.response);
@@ -99,24 +103,29 @@ class FetchServing {
     request: ServiceRequest,
     response: ServiceResponse,
   ): void | Promise<void> {
-    const source = new RequestSource(request, this.#reader);
-    const info = new RequestInfo(source);
+    const source = this.#blind !== null && this.#app.fetch === this.#blind
+      ? null
+      : new RequestSource(request, this.#reader);
     if (this.#onError !== undefined) {
-      return this.#serveGuarded(source, info, response);
+      return this.#serveGuarded(source, request, response);
     }
-    const answer = this.#ask(source, info);
-    const { exchange } = source;
+    const answer = this.#ask(source);
+    const exchange = exchangeOf(request);
     return isPromise(answer)
       ? answer.then(
-        (value) => this.#send(value, exchange, response, info),
+        (value) => this.#send(value, exchange, response, source),
         (error) => failWith(error, exchange),
       )
-      : this.#send(answer, exchange, response, info);
+      : this.#send(answer, exchange, response, source);
   }
 
-  #ask(source: RequestSource, info: RequestInfo): unknown {
+  #ask(source: RequestSource | null): unknown {
+    if (source === null) return this.#blind!();
     try {
-      return this.#app.fetch(this.#makeRequest(source), info);
+      return this.#app.fetch(
+        this.#makeRequest(source),
+        new RequestInfo(source),
+      );
     } finally {
       // Whoever has kept the request may read it later.
       source.keep();
@@ -127,25 +136,25 @@ class FetchServing {
     answer: unknown,
     exchange: Exchange,
     response: ServiceResponse,
-    info: RequestInfo,
+    source: RequestSource | null,
   ): void | Promise<void> {
     const sent = this.#sender.send(answer, exchange, response);
-    if (sent === undefined) return;
+    if (sent === undefined || source === null) return sent;
     return sent.catch((error) => {
-      RequestInfo.fail(info, error);
+      source.failure = { error };
       throw error;
     });
   }
 
   /** Serves where there is an onError. */
   #serveGuarded(
-    source: RequestSource,
-    info: RequestInfo,
+    source: RequestSource | null,
+    request: ServiceRequest,
     response: ServiceResponse,
   ): void | Promise<void> {
-    const { exchange, request } = source;
+    const exchange = exchangeOf(request);
     const send = (value: unknown) =>
-      this.#send(value, exchange, response, info);
+      this.#send(value, exchange, response, source);
     const fail = (error: unknown): void | Promise<void> => {
       // A stream broke off, or nobody is left: nothing can be said any more.
       if (response.hasBegun || error === exchange.abortReason) throw error;
@@ -163,7 +172,7 @@ class FetchServing {
       }
     };
     try {
-      const answer = this.#ask(source, info);
+      const answer = this.#ask(source);
       const sent = isPromise(answer)
         ? answer.then(send, (error) => failWith(error, exchange))
         : send(answer);
@@ -181,4 +190,15 @@ class FetchServing {
 function failWith(error: unknown, exchange: Exchange): never {
   const isAbort = error instanceof DOMException && error.name === "AbortError";
   throw isAbort && exchange.signal.aborted ? exchange.signal.reason : error;
+}
+
+/**
+ * Whether a function cannot see what it is called with, as nothing but an arrow
+ * function without parameters: any other has `arguments`. No Request is made
+ * for it then. (`Deno.serve` makes none for any function whose `length` is 0.)
+ */
+function isBlind(handler: FetchApplication["fetch"]): boolean {
+  return /^(?:async\s*)?\(\s*\)\s*=>/.test(
+    Function.prototype.toString.call(handler),
+  );
 }

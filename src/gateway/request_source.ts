@@ -20,6 +20,8 @@ export class RequestSource {
   readonly request: ServiceRequest;
   /** Its exchange. */
   readonly exchange: Exchange;
+  /** What the response broke off with, null where it did not. */
+  failure: { readonly error: unknown } | null = null;
   readonly #reader: RequestReader;
   /** The parameters as text; null before it is made, or where it cannot be. */
   #index: PairIndex | null = null;
@@ -79,7 +81,10 @@ export class RequestSource {
 
   /** The method. */
   get method(): string {
-    return this.param("REQUEST_METHOD")!;
+    const index = this.#indexed;
+    return index === null
+      ? this.request.method
+      : this.#reader.method(index, this.exchange);
   }
 
   /** The URL. */

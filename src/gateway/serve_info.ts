@@ -31,7 +31,6 @@ export interface ServeHandlerInfo {
 export class RequestInfo implements ServeHandlerInfo {
   readonly #source: RequestSource;
   #completed: Promise<void> | null = null;
-  #failure: { error: unknown } | null = null;
 
   /**
    * Creates it.
@@ -53,9 +52,10 @@ export class RequestInfo implements ServeHandlerInfo {
 
   get completed(): Promise<void> {
     if (this.#completed === null) {
-      const { exchange } = this.#source;
+      const source = this.#source;
+      const { exchange } = source;
       this.#completed = exchange.completed.then(() => {
-        if (this.#failure !== null) throw this.#failure.error;
+        if (source.failure !== null) throw source.failure.error;
         // A time-out is answered, and a failure all the same.
         const { abortReason, output } = exchange;
         if (abortReason !== null) throw abortReason;
@@ -80,10 +80,5 @@ export class RequestInfo implements ServeHandlerInfo {
 
   get data(): ReadableStream<Uint8Array<ArrayBuffer>> {
     return this.#source.request.data;
-  }
-
-  /** The response breaks off. */
-  static fail(info: RequestInfo, error: unknown): void {
-    info.#failure = { error };
   }
 }

@@ -39,6 +39,13 @@ export class ActiveRequest implements ParamsScan {
   methodEnd = -1;
   hostStart = -1;
   hostEnd = -1;
+  uriStart = -1;
+  uriEnd = -1;
+  schemeStart = -1;
+  schemeEnd = -1;
+  httpsStart = -1;
+  httpsEnd = -1;
+  areLengthsShort = true;
   /**
    * Whether the empty record has come that ends the input: by its length input
    * may be complete before.

@@ -35,6 +35,7 @@ export class OutputBuffer {
   length = 0;
   /** The bytes it was made for, and holds again once cleared. */
   readonly capacity: number;
+  /** Of the bytes, from their beginning. */
   #view: Uint8Array;
 
   /**
@@ -44,8 +45,7 @@ export class OutputBuffer {
    */
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.bytes = new Uint8Array(capacity);
-    this.#view = this.bytes;
+    this.bytes = this.#view = new Uint8Array(capacity);
   }
 
   /**
@@ -57,9 +57,9 @@ export class OutputBuffer {
    */
   from(start: number): Uint8Array {
     if (start > 0) return this.bytes.subarray(start, this.length);
-    const { bytes, length } = this;
-    if (this.#view.length !== length || this.#view.buffer !== bytes.buffer) {
-      this.#view = bytes.subarray(0, length);
+    const { length } = this;
+    if (this.#view.length !== length) {
+      this.#view = this.bytes.subarray(0, length);
     }
     return this.#view;
   }
@@ -78,8 +78,7 @@ export class OutputBuffer {
   clear(): void {
     this.length = 0;
     if (this.bytes.length > this.capacity) {
-      this.bytes = new Uint8Array(this.capacity);
-      this.#view = this.bytes;
+      this.bytes = this.#view = new Uint8Array(this.capacity);
     }
   }
 
@@ -93,7 +92,7 @@ export class OutputBuffer {
     if (wanted <= this.bytes.length) return;
     const grown = new Uint8Array(Math.max(wanted, this.bytes.length * 2));
     grown.set(this.bytes.subarray(0, this.length));
-    this.bytes = grown;
+    this.bytes = this.#view = grown;
   }
 
   /**

@@ -20,6 +20,8 @@ const NOWHERE = -1;
  */
 const ROOM = CHAINS + 32 * STRIDE;
 
+const NONE: readonly number[] = [];
+
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
@@ -27,20 +29,16 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  * asked for. It holds nothing of the buffer.
  */
 export class PairIndex {
-  readonly #text: string;
-  readonly #numbers: readonly number[];
+  /** The stream, a character per byte. */
+  readonly text: string;
+  /** Empty before anything is looked up. */
+  #numbers: readonly number[] = NONE;
   /** How many of the numbers there are, before the room left. */
-  readonly #length: number;
+  #length = 0;
   #isAscii: boolean | null = null;
 
-  private constructor(
-    text: string,
-    numbers: readonly number[],
-    length: number,
-  ) {
-    this.#text = text;
-    this.#numbers = numbers;
-    this.#length = length;
+  private constructor(text: string) {
+    this.text = text;
   }
 
   /**
@@ -51,40 +49,61 @@ export class PairIndex {
    * @param buffer What holds a well-formed stream.
    * @param start Where it begins.
    * @param end Where it ends, excluded.
+   * @param areLengthsShort Whether every length is in one byte, and so in the
+   * text: then nothing is indexed before it is looked up.
    * @returns The index, or null where it cannot be made.
    */
-  static of(buffer: Uint8Array, start: number, end: number): PairIndex | null {
+  static of(
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+    areLengthsShort: boolean,
+  ): PairIndex | null {
     const text = decoder.decode(buffer.subarray(start, end));
     if (text.length !== end - start) return null;
+    const index = new PairIndex(text);
+    if (!areLengthsShort) index.#build((at) => buffer[start + at]!);
+    return index;
+  }
+
+  /** Where the pairs stand. */
+  get #places(): readonly number[] {
+    if (this.#numbers === NONE) this.#build((at) => this.text.charCodeAt(at));
+    return this.#numbers;
+  }
+
+  #build(byteAt: (at: number) => number): void {
     const numbers: number[] = new Array(ROOM);
     let length = 0;
     while (length < CHAINS) numbers[length++] = NOWHERE;
-    let at = start;
+    const end = this.text.length;
+    let at = 0;
     while (at < end) {
-      let nameLength = buffer[at++]!;
+      let nameLength = byteAt(at++);
       if (nameLength > 0x7f) {
-        nameLength = (nameLength & 0x7f) << 24 | buffer[at]! << 16 |
-          buffer[at + 1]! << 8 | buffer[at + 2]!;
+        nameLength = (nameLength & 0x7f) << 24 | byteAt(at) << 16 |
+          byteAt(at + 1) << 8 | byteAt(at + 2);
         at += 3;
       }
-      let valueLength = buffer[at++]!;
+      let valueLength = byteAt(at++);
       if (valueLength > 0x7f) {
-        valueLength = (valueLength & 0x7f) << 24 | buffer[at]! << 16 |
-          buffer[at + 1]! << 8 | buffer[at + 2]!;
+        valueLength = (valueLength & 0x7f) << 24 | byteAt(at) << 16 |
+          byteAt(at + 1) << 8 | byteAt(at + 2);
         at += 3;
       }
       const value = at + nameLength;
       const next = value + valueLength;
       const chain = nameLength & (CHAINS - 1);
-      numbers[length] = at - start;
-      numbers[length + 1] = value - start;
-      numbers[length + 2] = next - start;
+      numbers[length] = at;
+      numbers[length + 1] = value;
+      numbers[length + 2] = next;
       numbers[length + 3] = numbers[chain]!;
       numbers[chain] = length;
       length += STRIDE;
       at = next;
     }
-    return new PairIndex(text, numbers, length);
+    this.#numbers = numbers;
+    this.#length = length;
   }
 
   /**
@@ -97,9 +116,10 @@ export class PairIndex {
   }
 
   #findIsAscii(): boolean {
-    const text = this.#text;
-    const numbers = this.#numbers;
+    const { text } = this;
     let next = text.indexOf("\uFFFD");
+    if (next < 0) return true;
+    const numbers = this.#places;
     for (let i = CHAINS; i < this.#length && next >= 0; i += STRIDE) {
       if (next < numbers[i]!) next = text.indexOf("\uFFFD", numbers[i]);
       if (next >= 0 && next < numbers[i + 2]!) return false;
@@ -114,8 +134,8 @@ export class PairIndex {
    * @returns The value, or undefined where there is none.
    */
   get(name: string): string | undefined {
-    const text = this.#text;
-    const numbers = this.#numbers;
+    const { text } = this;
+    const numbers = this.#places;
     const { length } = name;
     let i = numbers[length & (CHAINS - 1)]!;
     for (; i !== NOWHERE; i = numbers[i + 3]!) {
@@ -135,8 +155,8 @@ export class PairIndex {
    * @returns Its values, in the order sent.
    */
   getAll(name: string): string[] {
-    const text = this.#text;
-    const numbers = this.#numbers;
+    const { text } = this;
+    const numbers = this.#places;
     const { length } = name;
     const last = name.charCodeAt(length - 1) | LETTER_CASE;
     const values: string[] = [];
@@ -163,8 +183,8 @@ export class PairIndex {
    * @param pair Called with each name and value.
    */
   each(pair: (name: string, value: string) => void): void {
-    const text = this.#text;
-    const numbers = this.#numbers;
+    const { text } = this;
+    const numbers = this.#places;
     for (let i = CHAINS; i < this.#length; i += STRIDE) {
       const at = numbers[i]!;
       const value = numbers[i + 1]!;

@@ -31,11 +31,27 @@ export interface ParamsScan {
   hostStart: number;
   /** Where it ends, excluded. */
   hostEnd: number;
+  /** Where the value of REQUEST_URI begins, -1 where there is none. */
+  uriStart: number;
+  /** Where it ends, excluded. */
+  uriEnd: number;
+  /** Where the value of REQUEST_SCHEME begins, -1 where there is none. */
+  schemeStart: number;
+  /** Where it ends, excluded. */
+  schemeEnd: number;
+  /** Where the value of HTTPS begins, -1 where there is none. */
+  httpsStart: number;
+  /** Where it ends, excluded. */
+  httpsEnd: number;
+  /** Whether every length is in one byte. */
+  areLengthsShort: boolean;
 }
 
 const LETTER_H = 0x48;
 const LETTER_L = 0x4c;
 const LETTER_M = 0x4d;
+const LETTER_S = 0x53;
+const LETTER_U = 0x55;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -46,6 +62,28 @@ function isAt(buffer: Uint8Array, start: number, name: string): boolean {
     if (buffer[start + i] !== name.charCodeAt(i)) return false;
   }
   return true;
+}
+
+/**
+ * Whether a part of a buffer is the same as other bytes.
+ *
+ * @param buffer What holds it.
+ * @param start Where it begins.
+ * @param end Where it ends, excluded.
+ * @param bytes The other bytes.
+ * @returns Whether it is.
+ */
+export function isSame(
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  bytes: Uint8Array,
+): boolean {
+  const { length } = bytes;
+  if (end - start !== length) return false;
+  let i = 0;
+  while (i < length && buffer[start + i] === bytes[i]) i++;
+  return i === length;
 }
 
 /**
@@ -65,7 +103,7 @@ function parseLength(buffer: Uint8Array, start: number, end: number): number {
 }
 
 /** The lengths of the names that {@linkcode note} knows, a bit each. */
-const NOTED_LENGTHS = 1 << 9 | 1 << 14 | 1 << 16;
+const NOTED_LENGTHS = 1 << 5 | 1 << 9 | 1 << 11 | 1 << 14 | 1 << 16;
 
 /**
  * Walks all pairs of a complete stream once, checks that they are well formed,
@@ -91,6 +129,10 @@ export function scanParams(
   scan.contentLength = scan.dataLength = -1;
   scan.methodStart = scan.methodEnd = -1;
   scan.hostStart = scan.hostEnd = -1;
+  scan.uriStart = scan.uriEnd = -1;
+  scan.schemeStart = scan.schemeEnd = -1;
+  scan.httpsStart = scan.httpsEnd = -1;
+  scan.areLengthsShort = true;
   let at = start;
   const last = end - 1;
   while (at < last) {
@@ -99,6 +141,7 @@ export function scanParams(
     if ((nameLength | valueLength) <= 0x7f) at += 2;
     else {
       at++;
+      scan.areLengthsShort = false;
       if (nameLength > 0x7f) {
         if (end - at < 4) return false;
         nameLength = (nameLength & 0x7f) << 24 | buffer[at]! << 16 |
@@ -135,10 +178,15 @@ function note(
   scan: ParamsScan,
 ): void {
   // By length first, then by a letter that tells it from other variables
-  // of that length (REQUEST_SCHEME, SERVER_ADDRESS, PATH_INFO).
+  // of that length (SERVER_NAME, HTTP_USER_AGENT, PATH_INFO).
   const length = value - name;
-  if (length === 14) {
-    const ninth = buffer[name + 8];
+  const ninth = buffer[name + 8];
+  if (length === 11) {
+    if (ninth === LETTER_U && isAt(buffer, name, "REQUEST_URI")) {
+      scan.uriStart = value;
+      scan.uriEnd = end;
+    }
+  } else if (length === 14) {
     if (ninth === LETTER_L) {
       if (isAt(buffer, name, "CONTENT_LENGTH")) {
         scan.contentLength = parseLength(buffer, value, end);
@@ -146,11 +194,19 @@ function note(
     } else if (ninth === LETTER_M && isAt(buffer, name, "REQUEST_METHOD")) {
       scan.methodStart = value;
       scan.methodEnd = end;
+    } else if (ninth === LETTER_S && isAt(buffer, name, "REQUEST_SCHEME")) {
+      scan.schemeStart = value;
+      scan.schemeEnd = end;
     }
   } else if (length === 9) {
     if (buffer[name] === LETTER_H && isAt(buffer, name, "HTTP_HOST")) {
       scan.hostStart = value;
       scan.hostEnd = end;
+    }
+  } else if (length === 5) {
+    if (isAt(buffer, name, "HTTPS")) {
+      scan.httpsStart = value;
+      scan.httpsEnd = end;
     }
   } else if (length === 16 && isAt(buffer, name, "FCGI_DATA_LENGTH")) {
     scan.dataLength = parseLength(buffer, value, end);

@@ -5,6 +5,7 @@
 import { isHost } from "../cgi/url.ts";
 import type { ProtocolError } from "../errors.ts";
 import type { Limits } from "../options.ts";
+import { isSame } from "../protocol/pairs.ts";
 import { formatAddress } from "./address.ts";
 import type { Exchange } from "./exchange.ts";
 import { bodyTooLarge } from "./request_input.ts";
@@ -16,7 +17,7 @@ const KEPT_HOST_LENGTH = 256;
 export class Gate {
   readonly #limits: Limits;
   /** The host last seen to be one: nearly always that of the next request. */
-  #host: Uint8Array | null = null;
+  #host: Uint8Array = new Uint8Array(0);
 
   /**
    * Creates a gate.
@@ -61,12 +62,7 @@ export class Gate {
     const { hostStart, hostEnd } = exchange;
     const length = hostEnd - hostStart;
     if (length <= 0) return true;
-    const known = this.#host;
-    if (known !== null && known.length === length) {
-      let i = 0;
-      while (i < length && known[i] === buffer[hostStart + i]) i++;
-      if (i === length) return true;
-    }
+    if (isSame(buffer, hostStart, hostEnd, this.#host)) return true;
     if (!isHost(exchange.latin1Param("HTTP_HOST")!)) return false;
     if (length < KEPT_HOST_LENGTH) {
       this.#host = buffer.slice(hostStart, hostEnd);

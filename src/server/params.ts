@@ -8,7 +8,7 @@ import {
   decodeUtf8,
   findPair,
 } from "../protocol/pairs.ts";
-import type { Span } from "../protocol/pairs.ts";
+import type { ParamsScan, Span } from "../protocol/pairs.ts";
 import { PairIndex } from "../protocol/pair_index.ts";
 import type { Pool } from "./pool.ts";
 
@@ -16,7 +16,7 @@ import type { Pool } from "./pool.ts";
 export const KEPT_PARAMS = 4 * 1024;
 
 /** Bytes that parameters which outlive their requests share. */
-const SLAB_LENGTH = 8 * 1024;
+const SLAB_LENGTH = 64 * 1024;
 /** Longer parameters have bytes of their own. */
 const MOST_SHARED = 2 * 1024;
 
@@ -43,6 +43,8 @@ export class RequestParams extends ActiveRequest {
   #end = 0;
   #holding: Holding = Holding.NOTHING;
   #outlives = false;
+  /** Where they began when they were scanned: see {@linkcode ParamsScan}. */
+  scannedAt = 0;
   /** Whether the method is HEAD. */
   isHead = false;
 
@@ -71,7 +73,7 @@ export class RequestParams extends ActiveRequest {
    */
   setParams(buffer: Uint8Array, start: number, end: number): void {
     this.#buffer = buffer;
-    this.#start = start;
+    this.#start = this.scannedAt = start;
     this.#end = end;
     this.#holding = Holding.READ_BUFFER;
     const { methodStart: at } = this;
@@ -190,6 +192,17 @@ export class RequestParams extends ActiveRequest {
     decodePairs(this.#buffer, this.#start, this.#end, decode, pair);
   }
 
+  /** What holds the parameters, until they are copied or dropped. */
+  get paramsBuffer(): Uint8Array {
+    this.#checkParams();
+    return this.#buffer;
+  }
+
+  /** Where they begin in {@linkcode RequestParams.paramsBuffer}. */
+  get paramsStart(): number {
+    return this.#start;
+  }
+
   /**
    * The index of the parameters, which outlives the request.
    *
@@ -197,7 +210,12 @@ export class RequestParams extends ActiveRequest {
    */
   indexParams(): PairIndex | null {
     this.#checkParams();
-    return PairIndex.of(this.#buffer, this.#start, this.#end);
+    return PairIndex.of(
+      this.#buffer,
+      this.#start,
+      this.#end,
+      this.areLengthsShort,
+    );
   }
 
   #checkParams(): void {

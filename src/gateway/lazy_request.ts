@@ -112,6 +112,9 @@ function makeWhole(source: RequestSource): Request {
     method,
     headers,
     signal: controller.signal,
-    ...hasBody(method) ? { body: streamOf(exchange), duplex: "half" } : {},
+    // It takes `get` for GET.
+    ...hasBody(method.toUpperCase())
+      ? { body: streamOf(exchange), duplex: "half" }
+      : {},
   });
 }

@@ -8,7 +8,7 @@ import {
   decodeUtf8,
   findPair,
 } from "../protocol/pairs.ts";
-import type { ParamsScan, Span } from "../protocol/pairs.ts";
+import type { Span } from "../protocol/pairs.ts";
 import { PairIndex } from "../protocol/pair_index.ts";
 import type { Pool } from "./pool.ts";
 
@@ -43,7 +43,7 @@ export class RequestParams extends ActiveRequest {
   #end = 0;
   #holding: Holding = Holding.NOTHING;
   #outlives = false;
-  /** Where they began when they were scanned: see {@linkcode ParamsScan}. */
+  /** Where they began when they were scanned: see the scan of pairs.ts. */
   scannedAt = 0;
   /** Whether the method is HEAD. */
   isHead = false;

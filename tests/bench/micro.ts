@@ -120,6 +120,13 @@ const scan: ParamsScan = {
   methodEnd: 0,
   hostStart: 0,
   hostEnd: 0,
+  uriStart: 0,
+  uriEnd: 0,
+  schemeStart: 0,
+  schemeEnd: 0,
+  httpsStart: 0,
+  httpsEnd: 0,
+  areLengthsShort: true,
 };
 const span = { start: 0, end: 0 };
 const pairsGroup = `pairs: ${ENTRIES.length} of ${params.length} B`;

@@ -119,12 +119,40 @@ Deno.test("scanParams() finds what every request is asked for", () => {
     ["FCGI_DATA_LENGTH", "7"],
     ["CONTENT_LENGTH", "12"],
     ["HTTP_HOST", "second"],
+    ["HTTPS", "on"],
+    ["REQUEST_SCHEME", "https"],
+    ["REQUEST_URI", "/first"],
+    ["REQUEST_URI", "/last"],
+    // As long, with the same letter in the same place, or the same first one.
+    ["HTTP_X_AUTH", "no"],
+    ["XXXXXXXXSXXXXX", "no"],
+    ["HTTPX", "no"],
   ]);
   const found = scan(bytes);
   assert(found.isWellFormed);
+  assert(found.areLengthsShort);
   assertEquals([found.contentLength, found.dataLength], [12, 7]);
   assertEquals(decodeUtf8(bytes, found.methodStart, found.methodEnd), "POST");
   assertEquals(decodeUtf8(bytes, found.hostStart, found.hostEnd), "second");
+  assertEquals(decodeUtf8(bytes, found.httpsStart, found.httpsEnd), "on");
+  assertEquals(decodeUtf8(bytes, found.schemeStart, found.schemeEnd), "https");
+  assertEquals(decodeUtf8(bytes, found.uriStart, found.uriEnd), "/last");
+});
+
+Deno.test("scanParams() tells whether a length takes four bytes", () => {
+  const long = "x".repeat(128);
+  for (const [name, value] of [["A", long], [long, "1"], [long, long]]) {
+    assertEquals(
+      scan(pairs([["B", "2"], [name!, value!]])).areLengthsShort,
+      false,
+    );
+    assertEquals(
+      scan(pairs([[name!, value!], ["B", "2"]])).areLengthsShort,
+      false,
+    );
+  }
+  assert(!scan(pair("A", "1", true)).areLengthsShort);
+  assert(scan(pairs([["A", "x".repeat(127)]])).areLengthsShort);
 });
 
 Deno.test("scanParams() says -1 for a length that is none", () => {
@@ -157,6 +185,10 @@ Deno.test("scanParams() writes every field when the stream is empty", () => {
     REQUEST_METHOD: "GET",
     CONTENT_LENGTH: "1",
     FCGI_DATA_LENGTH: "2",
+    HTTPS: "on",
+    REQUEST_SCHEME: "https",
+    REQUEST_URI: "/",
+    LONG: "x".repeat(128),
   });
   assert(scanParams(bytes, 0, bytes.length, request));
   assert(scanParams(bytes, 3, 3, request));

@@ -70,6 +70,21 @@ const BEHIND: [what: string, more: Entries, url: string][] = [
   ["text beyond ASCII", [["HTTP_X_TEXT", "\u00e9\u20ac"]], URL_OF_PLAIN],
 ];
 
+bothWays("every URL under a mount is right, again and again", async (way) => {
+  const mounted = URL_VECTORS.filter(({ mount = "" }) => mount !== "");
+  assert(mounted.length > 5, `${mounted.length}`);
+  for (const { name, params, mount, url } of mounted) {
+    await using running = way.run(
+      (request) => new Response(request.url),
+      { mount: mount! },
+    );
+    using peer = await running.connect();
+    for (let i = 0; i < 3; i++) {
+      assertEquals(await urlOf(peer, Object.entries(params)), url, name);
+    }
+  }
+});
+
 bothWays(
   "the URL is made of the last of each name, and of no other",
   async (way) => {

@@ -300,3 +300,17 @@ Deno.test("OutputBuffer writes records that can be read back, at random", () => 
     assert(read.records.every((one) => one.padding === 0));
   }
 });
+
+Deno.test("OutputBuffer.from() gives what is written, also where it had grown", () => {
+  const out = new OutputBuffer(8);
+  out.raw(hex("01020304"));
+  assertEquals(out.from(0), hex("01020304"));
+  out.raw(new Uint8Array(20));
+  out.length = 0;
+  out.raw(hex("05060708"));
+  assertEquals(out.from(0), hex("05060708"));
+  out.clear();
+  out.raw(hex("090a0b0c"));
+  assertEquals(out.from(0), hex("090a0b0c"));
+  assertEquals(out.from(2), hex("0b0c"));
+});

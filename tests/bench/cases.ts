@@ -35,13 +35,19 @@ function own(name: string, goals: Partial<Contender> = {}): Contender {
 }
 
 /** A handler on `Deno.serve`, over HTTP. */
-function denoServe(name: string): Contender {
+function denoServe(name: string, ...flags: string[]): Contender {
   return {
     name: "Deno.serve",
-    command: () => denoServer(name, "--http"),
+    command: () => denoServer(name, "--http", ...flags),
     isHttp: true,
   };
 }
+
+/** The fetch whose handler takes its Request. */
+const TAKING: Contender = {
+  name: "fetch, taking it",
+  command: () => denoServer("fetch", "--request"),
+};
 
 const LIMIT: Contender = { name: "limit", command: () => denoServer("limit") };
 
@@ -117,6 +123,7 @@ export const LOAD_CASES: readonly LoadCase[] = [
     base: LIMIT,
     contenders: [
       own("fetch", { goal: 0.55, aim: 0.75 }),
+      TAKING,
       own("wsgi", { goal: 0.6 }),
     ],
   },
@@ -128,6 +135,14 @@ export const LOAD_CASES: readonly LoadCase[] = [
     isTcp: socket === "TCP",
     base: denoServe("fetch"),
     contenders: [own("fetch", { goal: 0.85, aim: 1 }), LIMIT],
+  }, {
+    name: "http",
+    title:
+      `A handler that takes its Request, over both, 64 kept connections, ${socket}`,
+    load: { connections: 64, body: HELLO },
+    isTcp: socket === "TCP",
+    base: denoServe("fetch", "--request"),
+    contenders: [TAKING],
   }, {
     name: "hono",
     title: `Hono over FastCGI and over HTTP, 64 kept connections, ${socket}`,

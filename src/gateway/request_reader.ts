@@ -3,7 +3,7 @@
 
 import { requestUrl } from "../cgi/url.ts";
 import { headerName } from "../cgi/variables.ts";
-import { isSame } from "../protocol/pairs.ts";
+import { isSame } from "../protocol/bytes.ts";
 import type { PairIndex } from "../protocol/pair_index.ts";
 import { exchangeOf, mountOf } from "../request.ts";
 import type { ServiceRequest } from "../request.ts";

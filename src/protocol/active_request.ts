@@ -1,7 +1,7 @@
 // ActiveRequest: what the multiplexer keeps of one request in flight, and the
 // words for its states.
 
-import type { ParamsScan } from "./pairs.ts";
+import type { ParamsScan } from "./params_scan.ts";
 
 /** How far the input of a request has come. */
 export const Phase = { PARAMS: 0, STDIN: 1, DATA: 2, COMPLETE: 3 } as const;

@@ -17,7 +17,8 @@ import {
 } from "./constants.ts";
 import { ActiveRequest, Phase } from "./active_request.ts";
 import type { Refusal } from "./active_request.ts";
-import { decodePairs, decodeUtf8, scanParams } from "./pairs.ts";
+import { decodePairs, decodeUtf8 } from "./pairs.ts";
+import { scanParams } from "./params_scan.ts";
 import type { RecordHandler } from "./parser.ts";
 
 export { ActiveRequest, Phase };

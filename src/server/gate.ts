@@ -5,7 +5,7 @@
 import { isHost } from "../cgi/url.ts";
 import type { ProtocolError } from "../errors.ts";
 import type { Limits } from "../options.ts";
-import { isSame } from "../protocol/pairs.ts";
+import { isSame } from "../protocol/bytes.ts";
 import { formatAddress } from "./address.ts";
 import type { Exchange } from "./exchange.ts";
 import { bodyTooLarge } from "./request_input.ts";

@@ -43,7 +43,7 @@ export class RequestParams extends ActiveRequest {
   #end = 0;
   #holding: Holding = Holding.NOTHING;
   #outlives = false;
-  /** Where they began when they were scanned: see the scan of pairs.ts. */
+  /** Where they began when they were scanned: see params_scan.ts. */
   scannedAt = 0;
   /** Whether the method is HEAD. */
   isHead = false;
@@ -174,7 +174,27 @@ export class RequestParams extends ActiveRequest {
 
   #find(name: string): boolean {
     this.#checkParams();
+    switch (name) {
+      case "REQUEST_METHOD":
+        return this.#found(this.methodStart, this.methodEnd);
+      case "REQUEST_URI":
+        return this.#found(this.uriStart, this.uriEnd);
+      case "REQUEST_SCHEME":
+        return this.#found(this.schemeStart, this.schemeEnd);
+      case "HTTPS":
+        return this.#found(this.httpsStart, this.httpsEnd);
+      case "HTTP_HOST":
+        return this.#found(this.hostStart, this.hostEnd);
+    }
     return findPair(this.#buffer, this.#start, this.#end, name, SPAN);
+  }
+
+  /** What the scan has found is not looked for again. */
+  #found(start: number, end: number): boolean {
+    const moved = this.#start - this.scannedAt;
+    SPAN.start = start + moved;
+    SPAN.end = end + moved;
+    return start >= 0;
   }
 
   /**

@@ -12,9 +12,9 @@ import {
   decodeUtf8,
   encodePairs,
   findPair,
-  scanParams,
 } from "../../src/protocol/pairs.ts";
-import type { ParamsScan } from "../../src/protocol/pairs.ts";
+import { scanParams } from "../../src/protocol/params_scan.ts";
+import type { ParamsScan } from "../../src/protocol/params_scan.ts";
 import { RecordParser } from "../../src/protocol/parser.ts";
 import { Output } from "../../src/server/output.ts";
 import {

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { ActiveRequest } from "../../src/protocol/active_request.ts";
 import { PairIndex } from "../../src/protocol/pair_index.ts";
-import { scanParams } from "../../src/protocol/pairs.ts";
+import { scanParams } from "../../src/protocol/params_scan.ts";
 import { seeded, whole } from "../support/random.ts";
 import { concatLarge, pair, pairs, readPairs } from "../support/wire.ts";
 

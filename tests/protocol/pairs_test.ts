@@ -10,8 +10,8 @@ import {
   decodeUtf8,
   encodePairs,
   findPair,
-  scanParams,
 } from "../../src/protocol/pairs.ts";
+import { scanParams } from "../../src/protocol/params_scan.ts";
 import { ActiveRequest } from "../../src/protocol/active_request.ts";
 import { oraclePairs } from "../support/oracle.ts";
 import { randomBytes, seeded, whole } from "../support/random.ts";

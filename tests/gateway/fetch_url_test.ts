@@ -3,7 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { latin1, rawRequest } from "../support/ask.ts";
-import { bothWays } from "../support/fetch.ts";
+import { bothWays, WAYS } from "../support/fetch.ts";
 import type { Way } from "../support/fetch.ts";
 import type { Peer } from "../support/peer.ts";
 import type { Params } from "../support/wire.ts";
@@ -130,6 +130,34 @@ bothWays("the URL can be read later than the method", async (way) => {
       `http://example.com${path}`
     ),
   );
+});
+
+Deno.test("a URL of the host of the last is made without parsing, also later", async () => {
+  const kept: Request[] = [];
+  await using running = WAYS[0]!.run((request) => {
+    kept.push(request);
+    return new Response();
+  });
+  using peer = await running.connect();
+  for (let i = 0; i < 5; i++) {
+    await peer.ask(
+      rawRequest([["HTTP_HOST", "a.test"], ["REQUEST_URI", `/${i}`]]),
+    );
+  }
+  const { parse } = URL;
+  let parsed = 0;
+  URL.parse = (...args) => {
+    parsed++;
+    return parse.apply(URL, args);
+  };
+  try {
+    for (const [i, { url }] of kept.entries()) {
+      assertEquals(url, `http://a.test/${i}`);
+    }
+  } finally {
+    URL.parse = parse;
+  }
+  assertEquals(parsed, 1);
 });
 
 bothWays("every method is told as it was sent", async (way) => {

@@ -316,7 +316,6 @@ export class Application {
     if (observing !== null) this.#observer = await observing;
     const { serve } = this.#serving;
     this.#serve = this.#observer?.observe(serve) ?? serve;
-    await this.#scope.prepare();
     await this.applicationWillStart();
   }
 

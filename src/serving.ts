@@ -50,9 +50,9 @@ export class Transaction {
   }
 
   /**
-   * Ends it. The runtime keeps what an AsyncLocalStorage was run with past the
-   * next collections: all that a request is made of would grow old with it,
-   * which takes longer than to serve one.
+   * Ends it. What a request has started, such as a connection that is kept, is
+   * in its context for as long as it lives: all that the request is made of
+   * would live as long.
    */
   end(): void {
     this.isOver = true;
@@ -328,8 +328,7 @@ export class Serving {
   ): void {
     const accept = request.param("HTTP_ACCEPT") ?? "";
     const { charset } = this.#app;
-    // No promise is returned: the first that a service returns costs the
-    // process 30 ms (see scope.ts), and whoever calls this may not await it.
+    // No promise is returned: whoever calls this may not await it.
     response.waitFor(
       import("./error_page.ts").then(({ writeFault }) =>
         writeFault(response, fault, { accept, charset, thrown })

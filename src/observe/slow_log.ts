@@ -13,6 +13,7 @@
 import type { AsyncLocalStorage } from "node:async_hooks";
 import { requestId } from "../cgi/variables.ts";
 import { requestTarget } from "../cgi/url.ts";
+import { runtimeCore } from "../server/runtime_core.ts";
 import type { Exchange } from "../server/exchange.ts";
 import { HIGH_WATER } from "../server/output.ts";
 import { safe } from "./log_format.ts";
@@ -96,7 +97,7 @@ export class SlowLog {
   ): Promise<SlowLog> {
     const { AsyncLocalStorage } = await import("node:async_hooks");
     const log = new SlowLog(thresholdMs, report, new AsyncLocalStorage());
-    hooksOfRuntime()?.setPromiseHooks(
+    runtimeCore<PromiseHooks>("setPromiseHooks")?.setPromiseHooks(
       log.#onPromise,
       () => {
         log.#turn++;
@@ -208,17 +209,6 @@ export class SlowLog {
     watched.places[watched.count++ % PLACES] = place;
     watched.isStale = false;
   };
-}
-
-/** The internal of the runtime, null where it is not as expected. */
-function hooksOfRuntime(): PromiseHooks | null {
-  const { internal } = Deno as unknown as { internal?: symbol };
-  if (typeof internal !== "symbol") return null;
-  const internals = (Deno as unknown as Record<symbol, unknown>)[internal];
-  const { core } = (internals ?? {}) as { core?: Partial<PromiseHooks> };
-  return typeof core?.setPromiseHooks === "function"
-    ? core as PromiseHooks
-    : null;
 }
 
 /** A request in a line, as harmless as those of the access log. */

@@ -6,6 +6,7 @@
 // The operations are not documented. Where they are not as they were when this
 // was written, a connection is used as it is.
 
+import { runtimeCore } from "./runtime_core.ts";
 import type { Transport } from "./transport.ts";
 import type { Wire, WireReader, WireWriter } from "./wire.ts";
 
@@ -26,19 +27,13 @@ interface Core {
 const core = findCore();
 
 function findCore(): Core | null {
-  const { internal } = Deno as unknown as { internal?: PropertyKey };
-  if (typeof internal !== "symbol") return null;
-  const inside = (Deno as unknown as Record<symbol, { core?: unknown }>)[
-    internal
-  ];
-  const found = inside?.core as Partial<Core> | undefined;
-  if (typeof found?.internalRidSymbol !== "symbol") return null;
-  for (
-    const name of ["read", "write", "refOpPromise", "unrefOpPromise"] as const
-  ) {
-    if (typeof found[name] !== "function") return null;
-  }
-  return found as Core;
+  const found = runtimeCore<Core>(
+    "read",
+    "write",
+    "refOpPromise",
+    "unrefOpPromise",
+  );
+  return typeof found?.internalRidSymbol === "symbol" ? found : null;
 }
 
 const NOTHING = new Uint8Array(0);

@@ -32,14 +32,14 @@ export class RequestReader {
     const mount = mountOf(request);
     const exchange = exchangeOf(request);
     if (mount === "" && this.#isOfOrigin(exchange)) {
-      const { scannedAt, uriStart, uriEnd } = exchange;
-      const moved = exchange.paramsStart - scannedAt;
+      const { paramsBuffer, paramsStart, uriStart, uriEnd } = exchange;
       if (
-        isPlainTarget(exchange.paramsBuffer, uriStart + moved, uriEnd + moved)
-      ) {
-        return this.#origin +
-          index.text.substring(uriStart - scannedAt, uriEnd - scannedAt);
-      }
+        isPlainTarget(
+          paramsBuffer,
+          paramsStart + uriStart,
+          paramsStart + uriEnd,
+        )
+      ) return this.#origin + index.text.substring(uriStart, uriEnd);
     }
     const url = requestUrl((name) => index.get(name) ?? null, mount);
     this.#https = encode(index.get("HTTPS"));
@@ -54,11 +54,9 @@ export class RequestReader {
     // An index outlives them.
     if (!exchange.hasParamsAtHand) return false;
     const { hostStart, hostEnd, httpsStart, httpsEnd } = exchange;
-    const { paramsBuffer, paramsStart, scannedAt } = exchange;
-    const { schemeStart, schemeEnd } = exchange;
-    const moved = paramsStart - scannedAt;
+    const { schemeStart, schemeEnd, paramsBuffer, paramsStart } = exchange;
     const is = (start: number, end: number, value: Uint8Array) =>
-      isSame(paramsBuffer, start + moved, end + moved, value);
+      isSame(paramsBuffer, paramsStart + start, paramsStart + end, value);
     // Without HTTP_HOST other variables tell the host.
     return hostEnd > hostStart && is(hostStart, hostEnd, this.#host) &&
       is(httpsStart, httpsEnd, this.#https) &&
@@ -75,14 +73,14 @@ export class RequestReader {
    */
   method(index: PairIndex, exchange: Exchange): string {
     const { text } = index;
-    const start = exchange.methodStart - exchange.scannedAt;
-    const end = exchange.methodEnd - exchange.scannedAt;
+    const { methodStart, methodEnd } = exchange;
     for (const method of METHODS) {
-      if (end - start === method.length && text.startsWith(method, start)) {
-        return method;
-      }
+      if (
+        methodEnd - methodStart === method.length &&
+        text.startsWith(method, methodStart)
+      ) return method;
     }
-    return text.substring(start, end);
+    return text.substring(methodStart, methodEnd);
   }
 
   /**

@@ -3,7 +3,10 @@
 
 import { isAt } from "./bytes.ts";
 
-/** What every request is asked for, found in the one walk that validates. */
+/**
+ * What every request is asked for, found in the one walk that validates. Places
+ * are from the beginning of the stream, wherever that is moved to.
+ */
 export interface ParamsScan {
   /** The value of CONTENT_LENGTH, -1 where it is unknown. */
   contentLength: number;
@@ -115,7 +118,7 @@ export function scanParams(
     if (next > end) return false;
     // The shift is by the length modulo 32: a name too many does no harm.
     if ((NOTED_LENGTHS >>> nameLength & 1) !== 0) {
-      note(buffer, at, value, next, scan);
+      note(buffer, at, value, next, start, scan);
     }
     at = next;
   }
@@ -128,6 +131,7 @@ function note(
   name: number,
   value: number,
   end: number,
+  start: number,
   scan: ParamsScan,
 ): void {
   // By length first, then by a letter that tells it from other variables
@@ -136,8 +140,8 @@ function note(
   const ninth = buffer[name + 8];
   if (length === 11) {
     if (ninth === LETTER_U && isAt(buffer, name, "REQUEST_URI")) {
-      scan.uriStart = value;
-      scan.uriEnd = end;
+      scan.uriStart = value - start;
+      scan.uriEnd = end - start;
     }
   } else if (length === 14) {
     if (ninth === LETTER_L) {
@@ -145,21 +149,21 @@ function note(
         scan.contentLength = parseLength(buffer, value, end);
       }
     } else if (ninth === LETTER_M && isAt(buffer, name, "REQUEST_METHOD")) {
-      scan.methodStart = value;
-      scan.methodEnd = end;
+      scan.methodStart = value - start;
+      scan.methodEnd = end - start;
     } else if (ninth === LETTER_S && isAt(buffer, name, "REQUEST_SCHEME")) {
-      scan.schemeStart = value;
-      scan.schemeEnd = end;
+      scan.schemeStart = value - start;
+      scan.schemeEnd = end - start;
     }
   } else if (length === 9) {
     if (buffer[name] === LETTER_H && isAt(buffer, name, "HTTP_HOST")) {
-      scan.hostStart = value;
-      scan.hostEnd = end;
+      scan.hostStart = value - start;
+      scan.hostEnd = end - start;
     }
   } else if (length === 5) {
     if (isAt(buffer, name, "HTTPS")) {
-      scan.httpsStart = value;
-      scan.httpsEnd = end;
+      scan.httpsStart = value - start;
+      scan.httpsEnd = end - start;
     }
   } else if (length === 16 && isAt(buffer, name, "FCGI_DATA_LENGTH")) {
     scan.dataLength = parseLength(buffer, value, end);

@@ -59,14 +59,11 @@ export class Gate {
 
   /** Whether HTTP_HOST is a host, or absent. */
   #hasHost(exchange: Exchange, buffer: Uint8Array): boolean {
-    const { hostStart, hostEnd } = exchange;
-    const length = hostEnd - hostStart;
-    if (length <= 0) return true;
-    if (isSame(buffer, hostStart, hostEnd, this.#host)) return true;
+    const start = exchange.paramsStart + exchange.hostStart;
+    const end = exchange.paramsStart + exchange.hostEnd;
+    if (start >= end || isSame(buffer, start, end, this.#host)) return true;
     if (!isHost(exchange.latin1Param("HTTP_HOST")!)) return false;
-    if (length < KEPT_HOST_LENGTH) {
-      this.#host = buffer.slice(hostStart, hostEnd);
-    }
+    if (end - start < KEPT_HOST_LENGTH) this.#host = buffer.slice(start, end);
     return true;
   }
 }

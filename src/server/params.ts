@@ -46,8 +46,6 @@ export class RequestParams extends ActiveRequest {
   #end = 0;
   #holding: Holding = Holding.NOTHING;
   #outlives = false;
-  /** Where they began when they were scanned: see params_scan.ts. */
-  scannedAt = 0;
   /** Whether the method is HEAD. */
   isHead = false;
 
@@ -76,11 +74,12 @@ export class RequestParams extends ActiveRequest {
    */
   setParams(buffer: Uint8Array, start: number, end: number): void {
     this.#buffer = buffer;
-    this.#start = this.scannedAt = start;
+    this.#start = start;
     this.#end = end;
     this.#holding = Holding.READ_BUFFER;
-    const { methodStart: at } = this;
-    this.isHead = this.methodEnd - at === 4 && buffer[at] === 72 &&
+    const at = start + this.methodStart;
+    this.isHead = this.methodEnd - this.methodStart === 4 &&
+      buffer[at] === 72 &&
       buffer[at + 1] === 69 && buffer[at + 2] === 65 && buffer[at + 3] === 68;
   }
 
@@ -190,9 +189,8 @@ export class RequestParams extends ActiveRequest {
 
   /** What the scan has found is not looked for again. */
   #found(start: number, end: number): boolean {
-    const moved = this.#start - this.scannedAt;
-    SPAN.start = start + moved;
-    SPAN.end = end + moved;
+    SPAN.start = this.#start + start;
+    SPAN.end = this.#start + end;
     return start >= 0;
   }
 

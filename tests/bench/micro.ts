@@ -7,6 +7,7 @@
 
 import { HeaderBlock } from "../../src/cgi/header_block.ts";
 import { OutputBuffer } from "../../src/protocol/encoder.ts";
+import { ActiveRequest } from "../../src/protocol/active_request.ts";
 import {
   decodePairs,
   decodeUtf8,
@@ -14,7 +15,6 @@ import {
   findPair,
 } from "../../src/protocol/pairs.ts";
 import { scanParams } from "../../src/protocol/params_scan.ts";
-import type { ParamsScan } from "../../src/protocol/params_scan.ts";
 import { RecordParser } from "../../src/protocol/parser.ts";
 import { Output } from "../../src/server/output.ts";
 import {
@@ -113,21 +113,7 @@ for (
 
 // Pairs
 
-const scan: ParamsScan = {
-  contentLength: 0,
-  dataLength: 0,
-  methodStart: 0,
-  methodEnd: 0,
-  hostStart: 0,
-  hostEnd: 0,
-  uriStart: 0,
-  uriEnd: 0,
-  schemeStart: 0,
-  schemeEnd: 0,
-  httpsStart: 0,
-  httpsEnd: 0,
-  areLengthsShort: true,
-};
+const scan = new ActiveRequest(1, 1, true);
 const span = { start: 0, end: 0 };
 const pairsGroup = `pairs: ${ENTRIES.length} of ${params.length} B`;
 

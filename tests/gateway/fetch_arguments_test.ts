@@ -12,7 +12,7 @@ const URI = { params: { REQUEST_URI: "/seen", HTTP_HOST: "a.test" } };
 const TRACE = { params: { REQUEST_METHOD: "TRACE" } };
 const [, PUBLIC] = WAYS;
 
-/** What says how it was called; as JavaScript, for types are in the way. */
+/** What says how it was called. */
 const SEEING: Record<string, FetchApplication["fetch"]> = {
   "a parameter": (request) => new Response(request.url),
   "a default value": (request = new Request("http://none.test/")) =>

@@ -156,10 +156,12 @@ class Recorder implements MultiplexerHandler<ActiveRequest> {
       let line = `request ${id} ${
         request.methodStart < 0
           ? "-"
-          : text(buffer, request.methodStart, request.methodEnd)
+          : text(buffer, start + request.methodStart, start + request.methodEnd)
       }`;
       if (request.hostStart >= 0) {
-        line += ` @${text(buffer, request.hostStart, request.hostEnd)}`;
+        line += ` @${
+          text(buffer, start + request.hostStart, start + request.hostEnd)
+        }`;
       }
       line += ` ${phase}`;
       if (contentLength >= 0) line += ` ${contentLength}`;

@@ -2,8 +2,9 @@
 // time, and says which.
 
 import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
-import { Running } from "../support/running.ts";
+import { gate, Running } from "../support/running.ts";
 import { readRequest, Scripted } from "../support/scripted.ts";
+import { within } from "../support/peer.ts";
 import type { Peer } from "../support/peer.ts";
 import {
   bytes,
@@ -41,12 +42,17 @@ async function found(
 }
 
 Deno.test("smisk check does not wait for the end of server-sent events", async () => {
+  const left = gate();
   await using running = new Running(async (request, response) => {
     response.headers.set("content-type", "text/event-stream");
-    while (request.isActive) {
-      await response.write("data: x\n\n");
-      await response.flush();
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    try {
+      while (request.isActive) {
+        await response.write("data: x\n\n");
+        await response.flush();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    } finally {
+      left.resolve();
     }
   });
   const { port } = running.server.addr as Deno.NetAddr;
@@ -56,6 +62,8 @@ Deno.test("smisk check does not wait for the end of server-sent events", async (
     lines.at(-1)!,
     /^ok {7}GET \/ is answered with 200 OK, \d+ bytes of body, and has not ended after \d+ ms$/,
   );
+  // Its timer is over then.
+  await within(left.promise, "the end of the service");
 });
 
 Deno.test("smisk check does not wait for the end of any other body", async () => {
